@@ -1,0 +1,76 @@
+"""Server CPU per request: small reads and the list of 50 out of 100,000 images, against a bare aiohttp handler."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from bench.images import fill
+from bench.load import Load, load
+from bench.measure import bare_peer, median, report
+from scripts.client import ask
+from scripts.host_process import running_host
+
+IMAGES = 100_000
+ROUNDS = 5
+BAR_SMALL = 5
+BAR_LIST = 10
+BAR_DEPTH = 1.2
+
+
+def main() -> dict[str, Any]:
+    """Make the data, then interleaved rounds of all requests; prints the line."""
+    with tempfile.TemporaryDirectory() as folder, Path(folder, "log").open("wb") as output:
+        root = Path(folder, "root")
+        with running_host(root, output=output):
+            pass  # makes the database
+        names = fill(root / "invoke-host.db", IMAGES)
+        with running_host(root, output=output) as host, bare_peer() as (peer_url, peer):
+            server = psutil.Process(host.process.pid)
+            listing = f"{host.url}/api/v1/images/?limit=50"
+            deep = ask(f"{host.url}/api/v1/images/?limit=1&offset={IMAGES - 200}")["next_cursor"]
+            plan = {
+                "bare": (peer_url + "/", psutil.Process(peer.pid), 8000),
+                "version": (f"{host.url}/api/v1/app/version", server, 4000),
+                "image": (f"{host.url}/api/v1/images/i/{names[len(names) // 2]}", server, 3000),
+                "list_first": (listing, server, 1000),
+                "list_deep": (f"{listing}&cursor={deep}", server, 1000),
+            }
+            for url, process, requests in plan.values():
+                load(url, process, requests=requests // 10)  # warm-up
+            rounds: dict[str, list[Load]] = {name: [] for name in plan}
+            for _ in range(ROUNDS):
+                for name, (url, process, requests) in plan.items():
+                    rounds[name].append(load(url, process, requests=requests))
+    return _report(rounds)
+
+
+def _report(rounds: dict[str, list[Load]]) -> dict[str, Any]:
+    cpu_us = {name: median([one.cpu_us for one in loads]) for name, loads in rounds.items()}
+    per_s = {name: 1e6 / median([one.wall_us for one in loads]) for name, loads in rounds.items()}
+
+    def ratio(name: str, to: str) -> float:
+        return median([one.cpu_us / peer.cpu_us for one, peer in zip(rounds[name], rounds[to], strict=True)])
+
+    return report(
+        "http",
+        {
+            "small_read_cpu_ratio": (ratio("image", "bare"), "<=", BAR_SMALL),
+            "list_cpu_ratio": (ratio("list_first", "bare"), "<=", BAR_LIST),
+            "list_deep_to_first": (ratio("list_deep", "list_first"), "<=", BAR_DEPTH),
+        },
+        cpu_us_per_request=cpu_us,
+        requests_per_s=per_s,
+        version_cpu_ratio=ratio("version", "bare"),
+        answer_bytes={name: loads[0].bytes for name, loads in rounds.items()},
+        images=IMAGES,
+        rounds=ROUNDS,
+        event_loop="uvloop",
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""Every hook, nothing else. Implement them in the module or object that your entry point names, with `@hookimpl`.
+
+Hooks named `invoke_startup`, `invoke_shutdown` and `invoke_event` are coroutines; all others are plain functions that
+hand out typed objects once, at registration. Implementations may take fewer arguments than the specification. Order is
+the order of the names in the TOML; `tryfirst`, `trylast` and wrappers are refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import pluggy
+
+from invoke_host.api.access import Action, Policy, ResourceType
+from invoke_host.api.events import Event
+from invoke_host.api.execution import Executor, ModelOffer
+from invoke_host.api.identity import AuthProvider
+from invoke_host.api.manifest import PluginConfig
+from invoke_host.api.storage import BlobStore, StorageBackend
+from invoke_host.api.web import BackgroundTask, HealthCheck, Route
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from structlog.typing import FilteringBoundLogger
+
+PROJECT_NAME = "invoke_host"
+
+C = TypeVar("C", bound=PluginConfig)
+
+hookspec = pluggy.HookspecMarker(PROJECT_NAME)
+hookimpl = pluggy.HookimplMarker(PROJECT_NAME)
+
+
+class HostView(Protocol):
+    """The narrow part of the host that a plugin sees."""
+
+    @property
+    def root(self) -> Path:
+        """The folder that holds everything this host owns."""
+        ...
+
+    @property
+    def database_path(self) -> Path | None:
+        """`[storage] path`: where a file-based storage backend keeps its file; None = its own choice under `root`."""
+        ...
+
+    @property
+    def log(self) -> FilteringBoundLogger:
+        """A logger bound to the plugin's name."""
+        ...
+
+    def options(self, model: type[C]) -> C:
+        """The plugin's own validated options; `model` is its manifest's `config`."""
+        ...
+
+    def config(self, plugin: str) -> PluginConfig:
+        """The validated options of a plugin, an instance of its manifest's `config`."""
+        ...
+
+    async def read(self, unit: Callable[..., Any], *args: Any) -> Any:
+        """Run `unit(connection, *args)` in a read transaction on a database thread."""
+        ...
+
+    async def write(self, unit: Callable[..., Any], *args: Any) -> Any:
+        """Run `unit(connection, *args)` in a write transaction; returns after commit."""
+        ...
+
+    def emit(self, kind: str, payload: Mapping[str, Any], audience: str | None) -> None:
+        """Send a passing event (not kept) to one user's streams, or to everybody's with None."""
+        ...
+
+
+@hookspec
+def invoke_storage_backends(host: HostView) -> Iterable[StorageBackend]:  # type: ignore[empty-body]
+    """Offer database backends; the one whose name is `[storage] backend` is used. Called first of all hooks."""
+
+
+@hookspec
+def invoke_blob_stores(host: HostView) -> Iterable[BlobStore]:  # type: ignore[empty-body]
+    """Offer places for image files; the one whose name is `[storage] blobs` is used."""
+
+
+@hookspec
+def invoke_auth_providers(host: HostView) -> Iterable[AuthProvider]:  # type: ignore[empty-body]
+    """Offer ways to log in; those named in `[auth] providers` are asked, in that order."""
+
+
+@hookspec
+def invoke_actions(host: HostView) -> Iterable[Action]:  # type: ignore[empty-body]
+    """Add actions; two plugins may declare the same name only with equal values."""
+
+
+@hookspec
+def invoke_resource_types(host: HostView) -> Iterable[ResourceType]:  # type: ignore[empty-body]
+    """Add kinds of things that policies can speak about; names are unique."""
+
+
+@hookspec
+def invoke_policies(host: HostView) -> Iterable[Policy]:  # type: ignore[empty-body]
+    """Offer access policies; those named in `[access] policies` are combined, order does not matter."""
+
+
+@hookspec
+def invoke_executors(host: HostView) -> Iterable[Executor]:  # type: ignore[empty-body]
+    """Offer executors; the one whose name is `[generation] executor` is used."""
+
+
+@hookspec
+def invoke_models(host: HostView) -> Iterable[ModelOffer]:  # type: ignore[empty-body]
+    """Offer models that come with the plugin; keys are unique."""
+
+
+@hookspec
+def invoke_routes(host: HostView) -> Iterable[Route]:  # type: ignore[empty-body]
+    """Add HTTP routes; they are mounted under `/x/<plugin>/` and each must carry its Access."""
+
+
+@hookspec
+def invoke_background_tasks(host: HostView) -> Iterable[BackgroundTask]:  # type: ignore[empty-body]
+    """Add repeated work; each task is supervised and its failures show in health."""
+
+
+@hookspec
+def invoke_health_checks(host: HostView) -> Iterable[HealthCheck]:  # type: ignore[empty-body]
+    """Add answers to `/readyz`."""
+
+
+@hookspec
+async def invoke_startup(host: HostView) -> None:
+    """Called after migrations, before the host listens, in TOML order. Raising or taking over 30 s stops the start."""
+
+
+@hookspec
+async def invoke_shutdown(host: HostView) -> None:
+    """Called after the last request, in reverse order, with 10 s each; a failure is logged and the others go on."""
+
+
+@hookspec
+async def invoke_event(host: HostView, event: Event) -> None:
+    """Called after commit for each kept event while the host runs, in order; may repeat. 5 s, failures are logged."""

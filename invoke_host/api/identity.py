@@ -1,0 +1,135 @@
+"""Who is calling: what an authentication plugin returns and what the rest of the host sees.
+
+A provider turns a request or a name and password into one immutable outcome. The host, not the provider, does length
+limits, blank-password refusal, throttling, sessions and auditing. `(provider, subject)` is the identity's key.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal, NewType
+
+from invoke_host.api.secrets import Secret
+
+UserId = NewType("UserId", str)
+
+#: The internal user that owns what is made in single-user mode.
+SYSTEM_USER_ID = UserId("system")
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """The caller of one request, read afresh from the database for it; the anonymous caller is a value too.
+
+    `facts` is what access policies looked up about the caller for this request, by policy name; two actors are equal
+    without regard to it.
+    """
+
+    id: UserId | None
+    kind: Literal["anonymous", "user", "system"]
+    display_name: str = ""
+    is_admin: bool = False
+    groups: frozenset[str] = frozenset()
+    provider: str = ""
+    session_id: str | None = None
+    token_scopes: frozenset[str] | None = None
+    facts: Mapping[str, Mapping[str, Any]] = field(
+        default_factory=lambda: MappingProxyType({}), compare=False, repr=False
+    )
+
+    @property
+    def is_anonymous(self) -> bool:
+        """True when nobody is logged in."""
+        return self.id is None
+
+
+ANONYMOUS = Actor(id=None, kind="anonymous")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a provider knows about somebody. `admin=None` means that the provider has no opinion."""
+
+    provider: str
+    subject: str
+    login: str = ""
+    display_name: str = ""
+    email: str | None = None
+    groups: frozenset[str] = frozenset()
+    admin: bool | None = None
+    claims: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticated:
+    """The credential is good."""
+
+    identity: Identity
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The credential is this provider's and bad; the chain stops."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """The provider can't answer now; `[auth] on_unavailable` decides what follows."""
+
+    code: str
+    retry_after_s: float | None = None
+
+
+AuthOutcome = Authenticated | Rejected | Unavailable
+
+
+@dataclass(frozen=True, slots=True)
+class RequestView:
+    """The read-only part of an HTTP request that a provider may look at. Header names are lower-case."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    peer: str | None
+    secure: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LoginContext:
+    """Circumstances of a password login: the client's address, and the time left for all providers together."""
+
+    peer: str | None
+    deadline_s: float
+
+
+class AuthProvider(ABC):
+    """One way to establish who is calling. Keeps no per-user state; its methods are called concurrently."""
+
+    name: ClassVar[str]
+
+    async def open(self) -> None:
+        """Called once before the first request; may do I/O."""
+
+    async def close(self) -> None:
+        """Called once after the last request; must be harmless when called twice."""
+
+    def check_bind(self, host: str) -> str | None:
+        """Why this provider refuses to serve on that address, or None. Called before the host listens."""
+        return None
+
+    async def from_request(self, request: RequestView) -> AuthOutcome | None:
+        """Judge a credential that is on the request itself; None = not mine, ask the next provider."""
+        return None
+
+    async def from_password(self, name: str, password: Secret, context: LoginContext) -> AuthOutcome | None:
+        """Judge a name and password; None = I do not know this name."""
+        return None
+
+    @abstractmethod
+    async def refresh(self, identity: Identity) -> AuthOutcome:
+        """Is this identity still good? Rejected ends its sessions, Unavailable keeps them until the grace limit."""

@@ -1,0 +1,164 @@
+"""A small client of the host's HTTP API, for the commands that talk to a running host."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from invoke_host.cli.errors import CliError, ExitCode
+
+if TYPE_CHECKING:
+    from aiohttp import ClientResponse, ClientSession
+
+_QUEUE = "/api/v1/queue/default"
+_IMAGES = "/api/v1/images"
+
+#: Ids that `items_by_ids` takes in one request.
+_IDS_AT_ONCE = 1000
+
+_CODES = {
+    400: ExitCode.USAGE,
+    401: ExitCode.REFUSED,
+    403: ExitCode.REFUSED,
+    404: ExitCode.NOT_FOUND,
+    410: ExitCode.NOT_FOUND,
+    422: ExitCode.USAGE,
+    503: ExitCode.UNHEALTHY,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEvent:
+    """One event of the stream: its kind and payload."""
+
+    kind: str
+    payload: Mapping[str, Any]
+
+
+class HostClient:
+    """Requests to one host. Every method raises CliError with the host's own words when it refuses."""
+
+    def __init__(self, session: ClientSession, url: str) -> None:
+        self._session = session
+        self.url = url.rstrip("/")
+
+    async def generate(self, body: Mapping[str, Any], idempotency_key: str) -> dict[str, Any]:
+        """Enqueue; the answer has `batch.batch_id` and `item_ids`. Repeating it with the same key changes nothing."""
+        answer = await self._json("POST", f"{_QUEUE}/generate", json=body, headers={"Idempotency-Key": idempotency_key})
+        return dict(answer)
+
+    async def item_ids(self) -> list[int]:
+        """Ids of all items in the queue, newest first."""
+        answer = await self._json("GET", f"{_QUEUE}/item_ids")
+        return [int(each) for each in answer["item_ids"]]
+
+    async def items(self, ids: Sequence[int]) -> list[dict[str, Any]]:
+        """Those items that exist, in the order of `ids`."""
+        found: list[dict[str, Any]] = []
+        for start in range(0, len(ids), _IDS_AT_ONCE):
+            part = {"item_ids": list(ids[start : start + _IDS_AT_ONCE])}
+            found += await self._json("POST", f"{_QUEUE}/items_by_ids", json=part)
+        return found
+
+    async def cancel_item(self, item_id: int) -> dict[str, Any]:
+        """Cancel one item and return it; no change if it is finished."""
+        return dict(await self._json("PUT", f"{_QUEUE}/i/{item_id}/cancel"))
+
+    async def cancel_waiting(self) -> int:
+        """Cancel everything that waits; what runs goes on. Returns how many were canceled."""
+        return int((await self._json("PUT", f"{_QUEUE}/cancel_all_except_current"))["canceled"])
+
+    async def cancel_batches(self, batch_ids: Sequence[str]) -> int:
+        """Cancel what is unfinished of some batches. Returns how many items were canceled."""
+        body = {"batch_ids": list(batch_ids)}
+        return int((await self._json("PUT", f"{_QUEUE}/cancel_by_batch_ids", json=body))["canceled"])
+
+    async def metadata(self, image_name: str) -> dict[str, Any]:
+        """The generation metadata of an image; empty if it has none."""
+        return dict(await self._json("GET", f"{_IMAGES}/i/{image_name}/metadata") or {})
+
+    async def image(self, image_name: str) -> bytes:
+        """The bytes of the PNG file."""
+        async with self._request("GET", f"{_IMAGES}/i/{image_name}/full") as response:
+            return await response.read()
+
+    async def is_ready(self) -> bool:
+        """Whether `/readyz` says that the host can do its work; False also when nobody answers."""
+        try:
+            async with self._request("GET", "/readyz"):
+                return True
+        except CliError:
+            return False
+
+    async def check(self) -> None:
+        """Raise CliError unless a host answers at this URL."""
+        await self._json("GET", "/api/v1/app/version")
+
+    async def events(self) -> AsyncIterator[StreamEvent]:
+        """What happens from now on; ends when the host closes the stream. The first yield is kind `open`."""
+        from aiohttp import ClientTimeout
+
+        patient = ClientTimeout(total=None, sock_read=60)  # the host sends a comment every 15 s
+        async with self._request("GET", "/api/v1/events", timeout=patient) as response:
+            yield StreamEvent("open", {})
+            kind, data = "message", ""
+            async for raw in response.content:
+                line = raw.decode("utf-8", "replace").rstrip("\r\n")
+                name, _, value = line.partition(":")
+                if name == "event":
+                    kind = value.strip()
+                elif name == "data":
+                    data += value.strip()
+                elif not line and data:
+                    yield StreamEvent(kind, json.loads(data))
+                    kind, data = "message", ""
+
+    async def _json(self, method: str, path: str, **options: Any) -> Any:
+        async with self._request(method, path, **options) as response:
+            try:
+                return await response.json()
+            except ValueError as error:
+                raise CliError(f"{self.url} does not answer like an Invoke Host ({path}: no JSON)") from error
+
+    @asynccontextmanager
+    async def _request(self, method: str, path: str, **options: Any) -> AsyncIterator[ClientResponse]:
+        import aiohttp
+
+        try:
+            async with self._session.request(method, self.url + path, **options) as response:
+                if response.status >= 400:
+                    raise await _refusal(response)
+                yield response
+        except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError) as error:
+            reason = str(error) or type(error).__name__
+            raise CliError(f"no host answers at {self.url} ({reason})", ExitCode.UNHEALTHY) from error
+        except aiohttp.InvalidURL as error:
+            raise CliError(f"{self.url!r} is not a URL; write it like http://127.0.0.1:9090", ExitCode.USAGE) from error
+
+
+@asynccontextmanager
+async def connect(url: str) -> AsyncIterator[HostClient]:
+    """A client of the host at `url`, closed at the end."""
+    from aiohttp import ClientSession, ClientTimeout
+
+    async with ClientSession(timeout=ClientTimeout(total=60, sock_connect=5)) as session:
+        yield HostClient(session, url)
+
+
+async def _refusal(response: ClientResponse) -> CliError:
+    """The host's `detail` as an error of ours: a sentence, or for invalid input one line per field."""
+    try:
+        detail: Any = json.loads(await response.text())["detail"]
+    except (ValueError, KeyError, TypeError):
+        detail = response.reason or "no reason given"
+    if isinstance(detail, list):
+        detail = "\n".join(f"{_field(each.get('loc', ()))}: {each.get('msg', '')}" for each in detail)
+    text = str(detail) if response.status in _CODES else f"{detail} (status {response.status})"
+    return CliError(text, _CODES.get(response.status, ExitCode.FAILED))
+
+
+def _field(loc: Sequence[str | int]) -> str:
+    return ".".join(str(part) for part in loc if part not in ("body", "query", "path")) or "request"

@@ -1,0 +1,80 @@
+"""The group `invoke-host`: its options, its commands (imported when they are needed), and the way errors leave it."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+
+from invoke_host import __version__
+from invoke_host.cli.context import CliContext, default_root
+from invoke_host.cli.errors import report
+
+#: Command names in the order of the help, each with the place of its click command.
+COMMANDS: Mapping[str, str] = {
+    "serve": "invoke_host.cli.commands.serve:serve",
+    "generate": "invoke_host.cli.commands.generate:generate",
+    "queue": "invoke_host.cli.commands.queue:queue",
+    "config": "invoke_host.cli.commands.config:config",
+    "plugins": "invoke_host.cli.commands.plugins:plugins",
+    "db": "invoke_host.cli.commands.db:db",
+}
+
+
+class LazyGroup(click.RichGroup):
+    """A group whose commands are imported one by one, when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of all commands; imports none."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command, or None if there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--root",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="INVOKE_HOST_ROOT",
+    show_envvar=True,
+    help="Folder that holds everything a host owns: configuration, database, pictures, models. By default `./var` if a "
+    "host lives there, else `invoke-host` in the user's data folder (`~/.local/share`).",
+)
+@click.option("--debug", is_flag=True, help="Show a traceback when something fails.")
+@click.version_option(__version__, prog_name="invoke-host", message="%(prog)s %(version)s")
+@click.pass_context
+def cli(ctx: click.Context, root: Path | None, debug: bool) -> None:
+    """Generate images on shared GPUs: a host with login, a fair queue and private galleries."""
+    ctx.obj = CliContext(root=(root or default_root()).expanduser(), debug=debug)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line (that of the process by default); returns the exit code, and never raises."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code: Any = cli.main(words, prog_name="invoke-host", standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # the reader (`head`, say) has seen enough; keep Python from failing once more at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else int(bool(stop.code))
+    except BaseException as error:  # noqa: BLE001 - the end of the line: everything becomes a message and a code
+        return int(report(error, debug="--debug" in words))
+    return code if isinstance(code, int) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,24 @@
+"""Plugins for commands that look at them without starting a host."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from invoke_host.api import HostView
+    from invoke_host.config import LoadedConfig
+    from invoke_host.plugins import PluginRegistry
+
+
+def load_registry(loaded: LoadedConfig) -> PluginRegistry:
+    """The plugins that the configuration names, imported and checked, but not started. Raises StartupError."""
+    from invoke_host.ops.logging import setup_logging
+    from invoke_host.plugins import Makers, load
+
+    log = setup_logging("warning", loaded.config.logging.format)
+    makers = Makers(_not_here, _not_here, allow_remote=loaded.config.auth.none.allow_remote)
+    return load(loaded, log=log, makers=makers)
+
+
+def _not_here(host: HostView) -> NoReturn:
+    raise AssertionError("a command that only looks makes no executor and no blob store")

@@ -1,0 +1,215 @@
+"""Puts the parts together: plugins, storage, migrations, recovery, executor, then listen; shutdown is the reverse.
+
+Each part is entered on one exit stack, so whatever fails half-way, what was started is stopped in order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from structlog.typing import FilteringBoundLogger
+
+import invoke_host
+from invoke_host.access import AccessEngine
+from invoke_host.api import (
+    BlobStore,
+    Event,
+    Executor,
+    Health,
+    HealthCheck,
+    HostView,
+    MigrationLineage,
+    ResourceType,
+)
+from invoke_host.clock import Clock, SystemClock
+from invoke_host.config import LoadedConfig
+from invoke_host.events.hub import EventHub
+from invoke_host.events.routes import HUB
+from invoke_host.events.routes import ROUTES as EVENT_ROUTES
+from invoke_host.generation.local import LocalExecutor
+from invoke_host.generation.worker_process import WorkerSettings
+from invoke_host.identity.authenticate import Authenticator
+from invoke_host.identity.routes import ROUTES as IDENTITY_ROUTES
+from invoke_host.images.routes import IMAGES
+from invoke_host.images.routes import ROUTES as IMAGE_ROUTES
+from invoke_host.images.service import ImageService
+from invoke_host.lineage import host_lineage
+from invoke_host.models.routes import MODELS
+from invoke_host.models.routes import ROUTES as MODEL_ROUTES
+from invoke_host.models.service import ModelCatalog
+from invoke_host.ops.banner import BannerFacts
+from invoke_host.plugins import HostServices, Makers, Offers, PluginRegistry, Supervisor, load
+from invoke_host.plugins.health import guarded
+from invoke_host.queue.dispatcher import Dispatcher
+from invoke_host.queue.recovery import RecoveryReport, recover
+from invoke_host.queue.routes import QUEUE
+from invoke_host.queue.routes import ROUTES as QUEUE_ROUTES
+from invoke_host.queue.service import QueueService
+from invoke_host.root import HostRoot, RunningHost
+from invoke_host.storage import Storage
+from invoke_host.storage.blobs import FilesystemBlobStore
+from invoke_host.storage.migrate import ensure, status
+from invoke_host.web.app import build_app
+from invoke_host.web.server import RunningServer, start
+from invoke_host.web.settings import WebSettings
+
+#: A disk with less room than this is reported by `/readyz`.
+LOW_DISK_BYTES = 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A running host, as long as the context of `running` lasts."""
+
+    server: RunningServer
+    facts: BannerFacts
+
+
+def load_plugins(loaded: LoadedConfig, log: FilteringBoundLogger) -> PluginRegistry:
+    """The plugins that the configuration names, the host's own first. Raises StartupError, as `plugins.load` does."""
+    config = loaded.config
+    root = HostRoot(loaded.root)
+
+    def executor(host: HostView) -> Executor:
+        settings = WorkerSettings(threads=config.generation.threads)
+        return LocalExecutor(devices=config.generation.devices, settings=settings, log=host.log)
+
+    def blob_store(host: HostView) -> BlobStore:
+        return FilesystemBlobStore(root.blobs)
+
+    makers = Makers(executor=executor, blob_store=blob_store, allow_remote=config.auth.none.allow_remote)
+    return load(loaded, log=log, makers=makers)
+
+
+def lineages(registry: PluginRegistry) -> list[MigrationLineage]:
+    """The host's schema lineage, then those of plugins with tables, in the order in which they are configured."""
+    plugins = [plugin.manifest.lineage for plugin in registry.plugins]
+    return [host_lineage(), *(lineage for lineage in plugins if lineage is not None)]
+
+
+@asynccontextmanager
+async def running(loaded: LoadedConfig, log: FilteringBoundLogger) -> AsyncIterator[Host]:
+    """A host that listens and generates; leaving the context drains and stops it.
+
+    Raises:
+        StartupError: it can't start; the text is one paragraph for the operator.
+    """
+    config, root, clock = loaded.config, HostRoot(loaded.root), SystemClock()
+    async with AsyncExitStack() as stack:
+        root.prepare()
+        stack.enter_context(root.lock())
+        registry = load_plugins(loaded, log)
+        services = HostServices(root.path, log)
+        offers = Offers(registry, services)
+
+        storage = Storage(offers.storage_backend(), log=log)
+        await storage.open()
+        stack.push_async_callback(storage.close)
+        schema = await asyncio.to_thread(_migrate, storage, registry, loaded, log)
+        blobs = offers.blob_store()
+        await asyncio.to_thread(blobs.open)
+
+        access = AccessEngine(offers.actions(), offers.resource_types(), offers.policies())
+        authenticator = Authenticator(offers.providers(), log=log, on_unavailable=config.auth.on_unavailable)
+        authenticator.check_bind(config.server.host)
+        models = ModelCatalog(
+            offers.models(),
+            loaded.path(config.generation.models_dir, "models"),
+            default=config.generation.default_model,
+        )
+        hub = EventHub(storage, clock, log, concurrent_writers=storage.backend.capabilities.concurrent_writers)
+        services.attach(storage=storage, emit=hub.emit)
+        recovered = await recover(storage, blobs, clock=clock, log=log)
+
+        await authenticator.open()
+        stack.push_async_callback(authenticator.close)
+        await hub.start()
+        stack.push_async_callback(hub.stop)
+
+        async def tell_plugins(event: Event) -> None:
+            await registry.broadcast_event(event, services)
+
+        hub.listen(tell_plugins)
+        executor = offers.executor()
+        await executor.start()
+        stack.push_async_callback(executor.stop, 0.0)
+        await registry.startup(services)
+        stack.push_async_callback(registry.shutdown, services)
+        supervisor = Supervisor(offers.background_tasks(), log)
+        supervisor.start()
+        stack.push_async_callback(supervisor.stop)
+        dispatcher = Dispatcher(
+            storage, blobs, executor, models, clock=clock, hub=hub, log=log, config=config.queue
+        )
+        dispatcher.start()
+        stack.push_async_callback(dispatcher.stop, config.queue.drain_s)
+
+        single_user = authenticator.single_user
+        app = build_app(
+            [*IDENTITY_ROUTES, *QUEUE_ROUTES, *IMAGE_ROUTES, *MODEL_ROUTES, *EVENT_ROUTES],
+            authenticator=authenticator,
+            access=access,
+            storage=storage,
+            log=log,
+            clock=clock,
+            config=WebSettings(
+                single_user=single_user,
+                bind_host=config.server.host,
+                public_url=config.server.public_url,
+                version=invoke_host.__version__,
+            ),
+            plugin_routes=offers.routes(),
+            health=[
+                *_checks(storage, blobs, executor),
+                *supervisor.checks(),
+                *guarded(offers.health_checks(), log, clock),
+            ],
+        )
+        app[QUEUE] = QueueService(storage, access, models, clock, dispatcher=dispatcher, config=config.queue)
+        app[IMAGES] = ImageService(storage, blobs, access, clock, multi_user=not single_user)
+        app[MODELS] = models
+        app[HUB] = hub
+        server = await start(app, config.server.host, config.server.port)
+        stack.push_async_callback(server.stop)
+        root.announce(RunningHost(server.url, os.getpid()))
+        stack.callback(root.withdraw)
+        yield Host(server, _facts(loaded, registry, storage, blobs, executor, schema, recovered, server, single_user))
+
+
+def _migrate(storage: Storage, registry: PluginRegistry, loaded: LoadedConfig, log: FilteringBoundLogger) -> str:
+    """Fit the schema; returns the host's revision."""
+    known = lineages(registry)
+    ensure(
+        storage.engine,
+        storage.backend,
+        known,
+        backup_dir=HostRoot(loaded.root).backups,
+        auto_migrate=loaded.config.storage.auto_migrate,
+        command=f"invoke-host --root {loaded.root} db upgrade",
+        log=log,
+    )
+    return status(storage.engine, storage.backend, known)[0].current or ""
+
+
+def _checks(storage: Storage, blobs: BlobStore, executor: Executor) -> list[HealthCheck]:
+    async def database() -> Health:
+        return await asyncio.to_thread(storage.backend.check)
+
+    async def disk() -> Health:
+        free = await asyncio.to_thread(blobs.free_bytes)
+        if free is not None and free < LOW_DISK_BYTES:
+            return Health("disk", "degraded", f"only {free // 1024**2} MiB left at {blobs.describe()}")
+        return Health("disk", "ok", blobs.describe())
+
+    async def devices() -> Health:
+        found = executor.devices()
+        detail = ", ".join(f"{each.name} {each.state}" for each in found) or "no devices"
+        if any(each.state in ("ready", "busy") for each in found):
+            return Health("devices", "ok", detail)
+        return Health("devices", "degraded", detail)
+
+    return [HealthCheck("database", database), HealthCheck("disk", disk), HealthCheck("devices", devices)]

@@ -1,0 +1,185 @@
+"""The configuration as a tree of typed, frozen sections: names, defaults, limits, and the sentence that documents each.
+
+Sections are strict: a number in quotes is text. Reading files, the environment and flags is the loader's business.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, WrapValidator
+from pydantic_core import PydanticCustomError
+
+T = TypeVar("T")
+
+
+def _unique(values: tuple[T, ...]) -> tuple[T, ...]:
+    for value in values:
+        if values.count(value) > 1:
+            raise PydanticCustomError("repeated", 'names "{value}" twice', {"value": value})
+    return values
+
+
+def _devices(value: Any, handler: Any) -> Any:
+    if isinstance(value, str):
+        if value == "auto":
+            return value
+        raise PydanticCustomError("devices", 'expected "auto" or a list of device names such as ["cuda:0", "cpu"]')
+    return handler(value)
+
+
+def _http_url(value: str | None) -> str | None:
+    if value is not None:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise PydanticCustomError("url", "expected a URL such as https://pictures.example.org")
+        return value.rstrip("/")
+    return None
+
+
+#: TOML lists; order matters and no name stands twice.
+Names = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Strict(False), AfterValidator(_unique)]
+
+#: A file or folder; relative ones are meant from the root folder (`LoadedConfig.path` resolves them).
+RootPath = Annotated[Path, Strict(False)]
+
+if TYPE_CHECKING:
+    Devices = Literal["auto"] | tuple[str, ...]
+else:  # without the union, so that an error in the list is told as one of the list
+    Devices = Annotated[Names, WrapValidator(_devices)]
+
+
+class Section(BaseModel):
+    """Base of all sections: unknown keys are errors, values have exactly their type, nothing changes later."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+
+
+class ServerConfig(Section):
+    """Where the host listens."""
+
+    host: str = Field(default="127.0.0.1", min_length=1, max_length=255)
+    """Address to listen on. Without login (`none`) only this machine's own addresses are accepted."""
+    port: int = Field(default=9090, ge=0, le=65535)
+    """TCP port to listen on; 0 takes any free one."""
+    public_url: Annotated[str | None, AfterValidator(_http_url)] = None
+    """What users type into the browser, where that differs from host and port (behind a proxy, say)."""
+
+
+class NoneAuthConfig(Section):
+    """Options of the provider `none`."""
+
+    allow_remote: bool = False
+    """Let other machines in although nobody logs in: everybody who reaches the port is administrator."""
+
+
+class AuthConfig(Section):
+    """How callers are recognised."""
+
+    providers: Names = ("none",)
+    """Who is asked about a caller, in this order. `["none"]` is single-user mode and stands alone."""
+    on_unavailable: Literal["stop", "next"] = "stop"
+    """When a provider can't answer: refuse the login (`stop`), or ask the next one (`next`)."""
+    none: NoneAuthConfig = NoneAuthConfig()
+
+
+class AccessConfig(Section):
+    """Who may do what."""
+
+    policies: Names = ("admin", "owner")
+    """Rules that are asked about every resource, built-in ones and plugins'. Order does not change the result."""
+
+
+class StorageConfig(Section):
+    """Where data lives."""
+
+    backend: str = Field(default="sqlite", min_length=1)
+    """Plugin that supplies the database."""
+    blobs: str = Field(default="filesystem", min_length=1)
+    """Store for picture files."""
+    auto_migrate: bool = True
+    """Upgrade the database schema at start, after a backup. With `false` the host refuses to start on an old schema."""
+    path: RootPath | None = None
+    """Database file of a file-based backend; by default `invoke-host.db` in the root folder."""
+
+
+class PluginsConfig(Section):
+    """Plugins that are neither database, login nor policy, and the options of all plugins in `[plugins.NAME]`."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, dict[str, Any]] = Field(init=False)
+
+    load: Names = ("model_emoji",)
+    """Plugins to load besides those that other settings name; hooks are called in this order."""
+
+    @property
+    def options(self) -> dict[str, dict[str, Any]]:
+        """The tables `[plugins.NAME]` as they were given, not yet validated against the plugins' own schemas."""
+        return dict(self.__pydantic_extra__ or {})
+
+
+class GenerationConfig(Section):
+    """How pictures are made."""
+
+    executor: str = Field(default="local", min_length=1)
+    """What runs jobs; `local` starts one worker process per device on this machine."""
+    devices: Devices = "auto"
+    """Devices to use, such as `["cuda:0", "cuda:1"]`; `"auto"` takes all GPUs, or the CPU where there is none."""
+    threads: int = Field(default=0, ge=0, le=1024)
+    """CPU threads per worker; 0 leaves the choice to the worker."""
+    default_model: str | None = Field(default=None, min_length=1)
+    """Key or name of the model for requests that name none; by default the one that a plugin marks as default."""
+    models_dir: RootPath | None = None
+    """Folder with models in the diffusers layout; by default `models` in the root folder."""
+
+
+class QueueConfig(Section):
+    """How waiting work is kept."""
+
+    max_size: int = Field(default=10_000, ge=1, le=10_000_000)
+    """Items that may wait at once; what goes beyond is not enqueued, and the answer says how many were."""
+    max_worker_deaths: int = Field(default=2, ge=0, le=100)
+    """How often an item is tried again after the worker process died on it; then it fails with the reason."""
+    lease_s: int = Field(default=30, ge=5, le=3600)
+    """Seconds without a sign of life after which a running item is given to another worker."""
+    drain_s: int = Field(default=30, ge=0, le=3600)
+    """Seconds that running items get to finish when the host is told to stop; the rest is queued again."""
+
+
+class EventsConfig(Section):
+    """The event stream to browsers and programs."""
+
+    keep: int = Field(default=100_000, ge=100, le=100_000_000)
+    """Events kept for clients that come back; a client that missed more is told to load everything anew."""
+
+
+class LoggingConfig(Section):
+    """What the host writes to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least serious message that is written."""
+    format: Literal["auto", "json", "console"] = "auto"
+    """One JSON object per line, or text for people; `auto` means text on a terminal and JSON elsewhere."""
+
+
+class HostConfig(Section):
+    """Everything that can be configured."""
+
+    multiuser: bool | None = None
+    """`true` without `[auth] providers` is short for `providers = ["local"]`; `false` insists on single-user mode."""
+    server: ServerConfig = ServerConfig()
+    auth: AuthConfig = AuthConfig()
+    access: AccessConfig = AccessConfig()
+    storage: StorageConfig = StorageConfig()
+    plugins: PluginsConfig = PluginsConfig()
+    generation: GenerationConfig = GenerationConfig()
+    queue: QueueConfig = QueueConfig()
+    events: EventsConfig = EventsConfig()
+    logging: LoggingConfig = LoggingConfig()
+
+    @property
+    def single_user(self) -> bool:
+        """True when nobody logs in and every caller is the local administrator."""
+        return self.auth.providers == ("none",)

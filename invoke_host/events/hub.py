@@ -1,0 +1,193 @@
+"""From the outbox to the clients: reads new events after each commit and hands them to every stream that may see them.
+
+Other processes write to the same outbox, so the hub also looks once a second. Where several writers commit at the same
+time (PostgreSQL), ids are given out before commit and may become visible out of order: the hub then waits at the gap
+for a moment (`gaps`), and events stay in the order of their ids.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection
+
+from invoke_host.api import Actor, BackgroundTask, Event, StorageError, UserId
+from invoke_host.clock import Clock
+from invoke_host.events import store
+from invoke_host.events.gaps import Gaps
+from invoke_host.events.relay import Listener, Relay
+from invoke_host.events.subscription import Subscription
+from invoke_host.storage import Storage, quick
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
+
+#: How often to look for events of other processes.
+POLL_S = 1.0
+
+#: Events read at once, and the most that a returning client is sent; one that missed more gets `resync`.
+BATCH = 500
+MAX_REPLAY = 1000
+
+#: How soon to look again while an event waits behind a gap.
+GAP_POLL_S = 0.05
+
+
+class EventHub:
+    """The event streams of one process. All methods belong to the event loop."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        clock: Clock,
+        log: FilteringBoundLogger,
+        *,
+        poll_s: float = POLL_S,
+        keepalive_s: float = 15.0,
+        concurrent_writers: bool | None = None,
+    ) -> None:
+        self.keepalive_s = keepalive_s
+        self._storage = storage
+        self._clock = clock
+        self._log = log
+        self._poll_s = poll_s
+        several = storage.backend.capabilities.concurrent_writers if concurrent_writers is None else concurrent_writers
+        self._gaps = Gaps(clock) if several else None
+        self._position = 0
+        self._subscriptions: set[Subscription] = set()
+        self._relay = Relay(storage, log)
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._stopped = False
+
+    async def start(self) -> None:
+        """Begin at the newest event; what is older reaches only clients that resume."""
+        self._position = (await self._storage.read(_span)).last
+        self._storage.on_commit(self._wake.set)
+        self._relay.start(self._position)
+        self._task = asyncio.create_task(self._run(), name="event hub")
+
+    async def stop(self) -> None:
+        """End all streams. Call it before the web server waits for its handlers; harmless when called twice."""
+        self._stopped = True
+        for subscription in list(self._subscriptions):
+            subscription.close()
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+        await self._relay.stop()
+
+    def listen(self, listener: Listener) -> None:
+        """Also await `listener` with each kept event, in order, whoever may see it (the plugins' `invoke_event`).
+
+        Streams never wait for it. An exception is logged and the next event follows.
+        """
+        self._relay.listen(listener)
+
+    def emit(self, kind: str, payload: Mapping[str, Any], audience: str | None) -> None:
+        """Send a passing event: no id, not kept, dropped for clients that are behind."""
+        user = None if audience is None else UserId(audience)
+        self._fan_out(Event(kind=kind, payload=payload, audience=user, created_at=self._clock.now()))
+
+    async def subscribe(self, actor: Actor, last_event_id: int | None = None) -> Subscription:
+        """A stream for this caller. With `last_event_id`, it begins with what came after that event.
+
+        If that can't be told any more (the id is unknown, or what followed is pruned or too much), it begins with one
+        `resync` instead. Close it when the client is gone.
+        """
+        subscription = Subscription(actor, self._subscriptions.discard, after=last_event_id or 0)
+        if self._stopped:
+            subscription.close()
+            return subscription
+        # Registered first, so that nothing falls between the read below and the live events, and with the position of
+        # this instant, so that nothing is in both.
+        self._subscriptions.add(subscription)
+        position = self._position
+        if last_event_id is None or last_event_id == position:
+            return subscription
+        try:
+            missed = await self._storage.read(_missed, last_event_id, position)
+        except BaseException:
+            subscription.close()
+            raise
+        if missed is None:
+            subscription.resync(self._position, self._clock.now())
+        else:
+            subscription.preload(missed)
+        return subscription
+
+    @property
+    def streams(self) -> int:
+        """How many clients listen now."""
+        return len(self._subscriptions)
+
+    def prune_task(self, keep: int, interval_s: float = 60.0) -> BackgroundTask:
+        """Repeated work that keeps the newest `keep` events, in short transactions."""
+
+        async def prune() -> None:
+            removed = store.PRUNE_STEP
+            while removed == store.PRUNE_STEP:
+                removed = await self._storage.write(store.prune, keep)
+
+        return BackgroundTask("prune events", prune, interval_s)
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._dispatch_new()
+            except StorageError as error:
+                self._log.warning("events can't be read, trying again", error=str(error))
+            waiting = self._gaps is not None and self._gaps.pending
+            with suppress(TimeoutError):
+                async with asyncio.timeout(GAP_POLL_S if waiting else self._poll_s):
+                    await self._wake.wait()
+
+    async def _dispatch_new(self) -> None:
+        self._wake.clear()
+        while True:
+            events = await self._storage.read(_new, self._position, BATCH)
+            ready = events if self._gaps is None else self._gaps.in_order(self._position, events)
+            for event in ready:
+                self._position = event.id or self._position
+                self._fan_out(event)
+            if ready:
+                self._relay.advance(self._position)
+            if len(ready) < BATCH:
+                break
+        if self._gaps is not None:
+            await self._look_for_latecomers(self._gaps)
+
+    async def _look_for_latecomers(self, gaps: Gaps) -> None:
+        missing = gaps.missing()
+        if not missing:
+            return
+        late = await self._storage.read(store.read_ids, missing)
+        for event in late:
+            gaps.found(event)
+            self._relay.late(event)
+        if late:
+            # Their ids lie before what clients have seen, so a stream can't carry them any more.
+            for subscription in self._subscriptions:
+                subscription.resync(self._position, self._clock.now())
+
+    def _fan_out(self, event: Event) -> None:
+        for subscription in self._subscriptions:
+            subscription.offer(event)
+
+
+_span = quick(store.span)
+_new = quick(store.read_after)
+
+
+def _missed(conn: Connection, last_event_id: int, position: int) -> list[Event] | None:
+    """What came after that event, up to `position`; None if that is not known, or too much."""
+    held = store.span(conn)
+    if not max(held.first - 1, 0) <= last_event_id <= held.last:
+        return None
+    events = store.read_after(conn, last_event_id, MAX_REPLAY + 1, up_to=position)
+    return events if len(events) <= MAX_REPLAY else None

@@ -1,0 +1,92 @@
+"""One client's place in the event stream: what it missed, then what comes, in a queue that can't grow without bound."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime
+from typing import Final, Self
+
+from invoke_host.api import Actor, Event
+from invoke_host.events.audience import may_see
+
+#: Kind of the event that tells a client to read everything afresh: some events did not or will not reach it.
+RESYNC: Final = "resync"
+
+#: Events that wait for one slow client at most; then they are dropped and the client gets one `resync`.
+MAX_WAITING = 256
+
+
+class Subscription:
+    """An async iterator of events for one actor; ends when the hub stops or after `close()`. Use as a context manager.
+
+    Events with an id come in order and once. An `Event` of kind `resync` carries the id to resume from.
+    """
+
+    def __init__(
+        self,
+        actor: Actor,
+        leave: Callable[[Subscription], None],
+        *,
+        after: int = 0,
+        max_waiting: int = MAX_WAITING,
+    ) -> None:
+        self.actor = actor
+        self._leave = leave
+        self._after = after
+        self._waiting: deque[Event] = deque()
+        self._max_waiting = max_waiting
+        self._wake = asyncio.Event()
+        self._closed = False
+
+    def preload(self, events: Sequence[Event]) -> None:
+        """Put what the client missed before what has come in since it was registered."""
+        self._waiting.extendleft(event for event in reversed(events) if may_see(self.actor, event))
+        self._wake.set()
+
+    def offer(self, event: Event) -> None:
+        """Queue a live event if this actor may see it and has not had it yet (from another process).
+
+        A full queue turns into one `resync`; a passing event just goes.
+        """
+        if not may_see(self.actor, event) or (event.id is not None and event.id <= self._after):
+            return
+        if len(self._waiting) >= self._max_waiting:
+            if event.id is not None:
+                self.resync(event.id, event.created_at)
+            return
+        self._waiting.append(event)
+        self._wake.set()
+
+    def resync(self, position: int, now: datetime) -> None:
+        """Replace all that waits by one `resync`: the state that the client then reads includes it."""
+        self._after = position
+        self._waiting.clear()
+        self._waiting.append(Event(kind=RESYNC, payload={}, audience=self.actor.id, created_at=now, id=position))
+        self._wake.set()
+
+    @property
+    def waiting(self) -> int:
+        """How many events wait for the client."""
+        return len(self._waiting)
+
+    def close(self) -> None:
+        """End the iteration, now; harmless when called twice."""
+        self._closed = True
+        self._leave(self)
+        self._wake.set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        while not self._closed:
+            if self._waiting:
+                yield self._waiting.popleft()
+                continue
+            self._wake.clear()
+            await self._wake.wait()

@@ -1,0 +1,22 @@
+"""The host's own schema lineage: where its migrations lie and what its tables look like at head."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import invoke_host.events.tables
+import invoke_host.identity.tables
+import invoke_host.images.tables
+import invoke_host.queue.tables  # noqa: F401 - importing registers the tables
+from invoke_host.api import MigrationLineage
+from invoke_host.storage.schema import metadata
+
+
+def _script_location() -> Path:
+    packaged = Path(__file__).parent / "_migrations"  # in a wheel
+    return packaged if packaged.is_dir() else Path(__file__).parent.parent / "migrations"  # in a checkout
+
+
+def host_lineage() -> MigrationLineage:
+    """The lineage `host`; its version table is `invoke_schema_host`."""
+    return MigrationLineage(name="host", script_location=_script_location(), metadata=metadata)

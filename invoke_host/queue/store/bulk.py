@@ -1,0 +1,176 @@
+"""Canceling and deleting items, one or many, in steps short enough that other writers get their turn.
+
+Canceling wins over everything: the item is canceled in the row at once and its lease token is gone, so whatever the
+worker still does can't be stored. The dispatcher notices and stops the work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, or_, select, update
+
+from invoke_host.access.engine import AccessEngine
+from invoke_host.api import Actor, Forbidden
+from invoke_host.queue.access import CANCEL, DELETE
+from invoke_host.queue.store.announce import items_changed, status_changed
+from invoke_host.queue.store.counters import Tally, forget_empty_destinations
+from invoke_host.queue.store.items import (
+    ITEM_COLUMNS,
+    TERMINAL,
+    UNINDEXED_ID,
+    QueueItem,
+    Status,
+    has_status,
+    queue_item,
+    unindexed,
+)
+from invoke_host.queue.store.reads import unknown_item
+from invoke_host.queue.tables import batches, queue_items
+
+#: Items changed in one transaction.
+STEP = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which items of a queue: in one of `statuses`, and of these batches or this destination where those are given.
+
+    `after` and `through` bound the ids: what is enqueued while a long operation runs is not part of it.
+    """
+
+    queue_id: str
+    statuses: tuple[Status, ...]
+    batch_ids: tuple[str, ...] | None = None
+    destination: str | None = None
+    after: int = 0
+    through: int = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How many items one step changed, and what is left to look at; None at the end."""
+
+    count: int
+    rest: Selection | None
+
+
+def newest_id(conn: Connection) -> int:
+    """The id up to which an operation that begins now goes."""
+    return conn.execute(select(func.max(queue_items.c.id))).scalar() or 0
+
+
+def cancel_one(
+    conn: Connection, access: AccessEngine, actor: Actor, queue_id: str, item_id: int, *, now: str
+) -> QueueItem:
+    """Cancel an item; one that is finished stays as it is. Raises NotFound or Forbidden."""
+    item = _permitted_one(conn, access, actor, CANCEL.name, queue_id, item_id)
+    if item.status in TERMINAL:
+        return item
+    return _cancel(conn, [item], now=now)[0]
+
+
+def delete_one(conn: Connection, access: AccessEngine, actor: Actor, queue_id: str, item_id: int, *, now: str) -> None:
+    """Remove an item, whatever it is doing; its pictures stay. Raises NotFound or Forbidden."""
+    _delete(conn, [_permitted_one(conn, access, actor, DELETE.name, queue_id, item_id)], now=now)
+
+
+def cancel_step(conn: Connection, access: AccessEngine, actor: Actor, which: Selection, *, now: str) -> Step:
+    """Cancel the next items of a selection of unfinished ones that the actor may cancel."""
+    items = _select(conn, access.predicate(actor, CANCEL.name), which)
+    _cancel(conn, items, now=now)
+    return _step(items, which)
+
+
+def delete_step(
+    conn: Connection, access: AccessEngine, actor: Actor, which: Selection, *, forget_before: str, now: str
+) -> Step:
+    """Remove the next items of a selection that the actor may delete; their pictures stay.
+
+    Batches that are left without items go too, unless an idempotency key younger than `forget_before` needs them.
+    """
+    items = _select(conn, access.predicate(actor, DELETE.name), which)
+    _delete(conn, items, now=now)
+    _forget_batches(conn, items, forget_before)
+    return _step(items, which)
+
+
+def _permitted_one(
+    conn: Connection, access: AccessEngine, actor: Actor, action: str, queue_id: str, item_id: int
+) -> QueueItem:
+    permitted = access.predicate(actor, action).label("permitted")
+    query = select(*ITEM_COLUMNS, permitted).where(queue_items.c.id == item_id).with_for_update()
+    row = conn.execute(query).one_or_none()
+    if row is None or row.queue_id != queue_id:
+        raise unknown_item(queue_id, item_id)
+    if not row.permitted:
+        raise Forbidden(f"Queue item {item_id} belongs to somebody else.")
+    return queue_item(row)
+
+
+def _select(conn: Connection, allowed: ColumnElement[bool], which: Selection) -> list[QueueItem]:
+    query = select(*ITEM_COLUMNS).where(or_(*map(has_status, which.statuses)), allowed).limit(STEP).with_for_update()
+    waiting = not set(which.statuses) & set(TERMINAL)
+    # Few items wait, many are history: the one is read through its partial index, the other in the order of ids.
+    at = UNINDEXED_ID if waiting else queue_items.c.id
+    queue = unindexed(queue_items.c.queue_id) if waiting else queue_items.c.queue_id
+    query = query.where(queue == which.queue_id, at > which.after, at <= which.through).order_by(at)
+    if which.batch_ids is not None:
+        query = query.where(queue_items.c.batch_id.in_(which.batch_ids))
+    if which.destination is not None:
+        column = queue_items.c.destination
+        query = query.where((unindexed(column) if waiting else column) == which.destination)
+    return [queue_item(row) for row in conn.execute(query)]
+
+
+def _step(items: Sequence[QueueItem], which: Selection) -> Step:
+    return Step(len(items), replace(which, after=items[-1].id) if len(items) == STEP else None)
+
+
+def _cancel(conn: Connection, items: Sequence[QueueItem], *, now: str) -> list[QueueItem]:
+    if not items:
+        return []
+    rows = conn.execute(
+        update(queue_items)
+        .where(queue_items.c.id.in_([item.id for item in items]))
+        .values(
+            status="canceled",
+            status_sequence=queue_items.c.status_sequence + 1,
+            lease_token=None,
+            lease_until=None,
+            cancel_requested_at=now,
+            updated_at=now,
+            completed_at=now,
+        )
+        .returning(*ITEM_COLUMNS)
+    )
+    canceled = {item.id: item for item in map(queue_item, rows)}
+    tally = Tally()
+    for item in items:
+        tally.move(item, item.status, "canceled")
+    tally.write(conn)
+    told = [item for item in items if item.status == "in_progress" or len(items) == 1]
+    for item in told:
+        status_changed(conn, canceled[item.id], now=now)
+    items_changed(conn, [item for item in items if item not in told], "canceled", now=now)
+    return [canceled[item.id] for item in items]
+
+
+def _delete(conn: Connection, items: Sequence[QueueItem], *, now: str) -> None:
+    if not items:
+        return
+    conn.execute(delete(queue_items).where(queue_items.c.id.in_([item.id for item in items])))
+    tally = Tally()
+    for item in items:
+        tally.move(item, item.status, None)
+    tally.write(conn)
+    forget_empty_destinations(conn, sorted({item.destination for item in items if item.destination is not None}))
+    items_changed(conn, items, "deleted", now=now)
+
+
+def _forget_batches(conn: Connection, items: Sequence[QueueItem], forget_before: str) -> None:
+    batch_ids = sorted({item.batch_id for item in items})
+    left = exists().where(queue_items.c.batch_id == batches.c.id)
+    unneeded = or_(batches.c.idempotency_key.is_(None), batches.c.created_at < forget_before)
+    conn.execute(delete(batches).where(batches.c.id.in_(batch_ids), unneeded, ~left))

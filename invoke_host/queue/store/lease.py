@@ -1,0 +1,147 @@
+"""Leases on running items: renewing them, noticing that they are lost, and giving the work of dead holders back.
+
+Time is the database's own (`db_epoch`), so that clocks of machines may differ. What counts in the end is the token:
+whoever finishes an item must still hold the one that was written at the claim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, Connection, bindparam, func, select, update
+
+from invoke_host.queue.store.announce import status_changed
+from invoke_host.queue.store.counters import Tally
+from invoke_host.queue.store.items import ITEM_COLUMNS, QueueItem, has_status, queue_item
+from invoke_host.queue.tables import queue_items, queue_lanes
+from invoke_host.storage import quick
+from invoke_host.storage.schema import db_epoch
+
+#: An item whose host ended so many times while it was made is not tried again.
+MAX_ATTEMPTS = 10
+
+POISON = (
+    f"The host ended {MAX_ATTEMPTS} times while it made this picture, so it is not tried again by itself. "
+    "Look into the host's log, then retry it."
+)
+
+
+@quick
+def held(conn: Connection, tokens: Sequence[str]) -> set[str]:
+    """Those of the tokens whose items are still to be worked on: not canceled, deleted, or given to somebody else."""
+    return set(conn.scalars(_HELD, {"tokens": list(tokens)}))
+
+
+def renew(conn: Connection, tokens: Sequence[str], *, lease_s: float) -> None:
+    """Extend these leases from now; lost ones are left alone."""
+    conn.execute(_RENEW, {"tokens": list(tokens), "lease_s": lease_s})
+
+
+def started(conn: Connection, token: str, *, device: str) -> None:
+    """Note which device works on the item."""
+    conn.execute(_STARTED, {"token_": token, "device_": device})
+
+
+def give_back(conn: Connection, tokens: Sequence[str], *, now: str) -> list[QueueItem]:
+    """Return unfinished items to the queue as if they had not been begun: same attempt count, next in line."""
+    return _to_pending(conn, queue_items.c.lease_token.in_(tokens), attempts=-1, now=now)
+
+
+def recover(conn: Connection, *, expired_only: bool, now: str) -> tuple[list[QueueItem], list[QueueItem]]:
+    """Return the items of dead holders to the queue; (returned, failed because they ended too many holders).
+
+    `expired_only` leaves leases alone that still run: another host may be at work.
+    """
+    dead: ColumnElement[bool] = has_status("in_progress")
+    if expired_only:
+        dead &= func.coalesce(queue_items.c.lease_until, 0.0) < db_epoch()
+    poisoned = _fail(conn, dead & (queue_items.c.attempt - queue_items.c.worker_deaths >= MAX_ATTEMPTS), now=now)
+    return _to_pending(conn, dead, attempts=0, now=now), poisoned
+
+
+@quick
+def running(conn: Connection) -> bool:
+    """Is any item in progress, here or elsewhere?"""
+    return conn.execute(_RUNNING).first() is not None
+
+
+@quick
+def any_expired(conn: Connection) -> bool:
+    """Is there an item whose holder has not renewed in time?"""
+    return conn.execute(_EXPIRED).first() is not None
+
+
+_RUNNING = select(queue_items.c.id).where(has_status("in_progress")).limit(1)
+_EXPIRED = (
+    select(queue_items.c.id)
+    .where(has_status("in_progress"), func.coalesce(queue_items.c.lease_until, 0.0) < db_epoch())
+    .limit(1)
+)
+_HELD = select(queue_items.c.lease_token).where(
+    has_status("in_progress"), queue_items.c.lease_token.in_(bindparam("tokens", expanding=True))
+)
+_RENEW = (
+    update(queue_items)
+    .where(has_status("in_progress"), queue_items.c.lease_token.in_(bindparam("tokens", expanding=True)))
+    .values(lease_until=db_epoch() + bindparam("lease_s"))
+)
+_STARTED = (
+    update(queue_items)
+    .where(has_status("in_progress"), queue_items.c.lease_token == bindparam("token_"))
+    .values(device=bindparam("device_"))
+)
+
+
+def _to_pending(conn: Connection, which: ColumnElement[bool], *, attempts: int, now: str) -> list[QueueItem]:
+    rows = conn.execute(
+        update(queue_items)
+        .where(has_status("in_progress"), which)
+        .values(
+            status="pending",
+            status_sequence=queue_items.c.status_sequence + 1,
+            attempt=queue_items.c.attempt + attempts,
+            lease_token=None,
+            lease_until=None,
+            device=None,
+            started_at=None,
+            updated_at=now,
+        )
+        .returning(*ITEM_COLUMNS)
+    )
+    items = sorted((queue_item(row) for row in rows), key=lambda item: item.id)
+    tally = Tally()
+    for item in items:
+        tally.move(item, "in_progress", "pending")
+    for user_id in sorted({item.user_id for item in items}):
+        # Their turn came to nothing and not by their doing, so they get it back: before all who were served.
+        conn.execute(update(queue_lanes).where(queue_lanes.c.user_id == user_id).values(served=0))
+    tally.write(conn)
+    for item in items:
+        status_changed(conn, item, now=now)
+    return items
+
+
+def _fail(conn: Connection, which: ColumnElement[bool], *, now: str) -> list[QueueItem]:
+    rows = conn.execute(
+        update(queue_items)
+        .where(which)
+        .values(
+            status="failed",
+            status_sequence=queue_items.c.status_sequence + 1,
+            lease_token=None,
+            lease_until=None,
+            error_type="worker_died",
+            error_message=POISON,
+            updated_at=now,
+            completed_at=now,
+        )
+        .returning(*ITEM_COLUMNS)
+    )
+    items = sorted((queue_item(row) for row in rows), key=lambda item: item.id)
+    tally = Tally()
+    for item in items:
+        tally.move(item, "in_progress", "failed")
+    tally.write(conn)
+    for item in items:
+        status_changed(conn, item, now=now)
+    return items

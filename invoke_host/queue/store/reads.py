@@ -1,0 +1,168 @@
+"""Reading items: one, some, the newest, the running one and the next one. Nothing here looks at all of history."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, select
+
+from invoke_host.access.engine import AccessEngine
+from invoke_host.api import Actor, NotFound
+from invoke_host.identity.tables import users
+from invoke_host.images.access import VIEW as VIEW_IMAGE
+from invoke_host.images.tables import images
+from invoke_host.queue.access import VIEW
+from invoke_host.queue.rows import item_dto, redacted
+from invoke_host.queue.store.items import ITEM_COLUMNS, QueueItem, has_status, queue_item, unindexed
+from invoke_host.queue.tables import queue_counts, queue_items, queue_lanes
+from invoke_host.storage import quick
+
+Narrow = Callable[[Select[Any]], Select[Any]]
+
+
+def unknown_item(queue_id: str, item_id: int) -> NotFound:
+    """The answer for an item that does not exist, and for one of another queue."""
+    return NotFound(f"There is no item {item_id} in queue {queue_id[:64]!r}.")
+
+
+@quick
+def one(conn: Connection, access: AccessEngine, actor: Actor, queue_id: str, item_id: int) -> dict[str, Any]:
+    """An item as clients get it. Raises NotFound, also when it is in another queue."""
+    statement = _by_id(access.predicate(actor, VIEW.name))
+    found = _dtos(conn, access, actor, conn.execute(statement, {"id_": item_id, "queue_id_": queue_id}).all())
+    if not found:
+        raise unknown_item(queue_id, item_id)
+    return found[0]
+
+
+def by_ids(
+    conn: Connection, access: AccessEngine, actor: Actor, queue_id: str, item_ids: Sequence[int]
+) -> list[dict[str, Any]]:
+    """Those of the items that exist in this queue, in the order asked for."""
+    statement = _items(access.predicate(actor, VIEW.name)).where(
+        queue_items.c.id.in_(set(item_ids)), unindexed(queue_items.c.queue_id) == queue_id
+    )
+    found = {dto["item_id"]: dto for dto in _dtos(conn, access, actor, conn.execute(statement).all())}
+    return [found[item_id] for item_id in item_ids if item_id in found]
+
+
+def newest(
+    conn: Connection,
+    access: AccessEngine,
+    actor: Actor,
+    queue_id: str,
+    *,
+    destination: str | None,
+    before: int | None,
+    limit: int,
+) -> list[dict[str, Any]]:
+    """The newest `limit` items, with an id below `before`; the oldest of them first."""
+    statement = _items(access.predicate(actor, VIEW.name)).where(queue_items.c.queue_id == queue_id)
+    if destination is not None:
+        statement = statement.where(queue_items.c.destination == destination)
+    if before is not None:
+        statement = statement.where(queue_items.c.id < before)
+    rows = conn.execute(statement.order_by(queue_items.c.id.desc()).limit(limit)).all()
+    return _dtos(conn, access, actor, rows[::-1])
+
+
+def item_ids(conn: Connection, queue_id: str, *, descending: bool, start: int | None, limit: int) -> dict[str, Any]:
+    """Ids in order, after `start` in that order, and how many items there are (schema.ItemIdsPage)."""
+    column = queue_items.c.id
+    statement = select(column).where(queue_items.c.queue_id == queue_id)
+    if start is not None:
+        statement = statement.where(column < start if descending else column > start)
+    statement = statement.order_by(column.desc() if descending else column).limit(limit)
+    total = conn.execute(_TOTAL, {"queue_id_": queue_id}).scalar() or 0
+    return {"item_ids": list(conn.scalars(statement)), "total_count": total}
+
+
+@quick
+def current(conn: Connection, access: AccessEngine, actor: Actor, queue_id: str) -> dict[str, Any] | None:
+    """The item that was begun first of those that run now, or None."""
+    statement = _current(access.predicate(actor, VIEW.name))
+    found = _dtos(conn, access, actor, conn.execute(statement, {"queue_id_": queue_id}).all())
+    return found[0] if found else None
+
+
+def upcoming(conn: Connection, access: AccessEngine, actor: Actor, queue_id: str) -> dict[str, Any] | None:
+    """The item of this queue that the scheduler will take first, by the scheduler's own order; None if none waits."""
+    item_id = conn.execute(_NEXT, {"queue_id_": queue_id}).scalar()
+    return None if item_id is None else one(conn, access, actor, queue_id, item_id)
+
+
+#: Every waiting item's place: the n-th round of the line, and in a round the lane that was served longest ago.
+_PLACES = (
+    select(
+        queue_items.c.id,
+        queue_items.c.queue_id,
+        queue_items.c.user_id,
+        func.row_number()
+        .over(partition_by=queue_items.c.user_id, order_by=[queue_items.c.priority.desc(), queue_items.c.id])
+        .label("round"),
+    )
+    .where(has_status("pending"))
+    .subquery()
+)
+_NEXT = (
+    select(_PLACES.c.id)
+    .join(queue_lanes, queue_lanes.c.user_id == _PLACES.c.user_id)
+    .where(_PLACES.c.queue_id == bindparam("queue_id_"))
+    .order_by(_PLACES.c.round, queue_lanes.c.served, queue_lanes.c.user_id)
+    .limit(1)
+)
+_TOTAL = select(func.sum(queue_counts.c.count)).where(queue_counts.c.queue_id == bindparam("queue_id_"))
+
+_COLUMNS = len(ITEM_COLUMNS)
+
+
+@lru_cache(2048)
+def _items(allowed: ColumnElement[bool]) -> Select[Any]:
+    names = (users.c.display_name, users.c.email, allowed.label("may_view"))
+    return select(*ITEM_COLUMNS, *names).join(users, users.c.id == queue_items.c.user_id)
+
+
+@lru_cache(2048)
+def _by_id(allowed: ColumnElement[bool]) -> Select[Any]:
+    return _items(allowed).where(
+        queue_items.c.id == bindparam("id_"), unindexed(queue_items.c.queue_id) == bindparam("queue_id_")
+    )
+
+
+@lru_cache(2048)
+def _current(allowed: ColumnElement[bool]) -> Select[Any]:
+    running = (has_status("in_progress"), unindexed(queue_items.c.queue_id) == bindparam("queue_id_"))
+    return _items(allowed).where(*running).order_by(queue_items.c.started_at, queue_items.c.id).limit(1)
+
+
+@lru_cache(2048)
+def _names(allowed: ColumnElement[bool]) -> Select[Any]:
+    return (
+        select(images.c.queue_item_id, images.c.name)
+        .where(images.c.queue_item_id.in_(bindparam("item_ids", expanding=True)), allowed)
+        .order_by(images.c.queue_item_id, images.c.output_index)
+    )
+
+
+def _dtos(conn: Connection, access: AccessEngine, actor: Actor, rows: Sequence[Row[Any]]) -> list[dict[str, Any]]:
+    items = [queue_item(row) for row in rows]
+    names = _image_names(conn, access, actor, items)
+    answers = []
+    for item, row in zip(items, rows, strict=True):
+        display_name, email, may_view = row[_COLUMNS:]
+        dto = item_dto(item, display_name=display_name, email=email, images=names.get(item.id, ()))
+        answers.append(dto if may_view else redacted(dto))
+    return answers
+
+
+def _image_names(
+    conn: Connection, access: AccessEngine, actor: Actor, items: Sequence[QueueItem]
+) -> dict[int, list[str]]:
+    done = [item.id for item in items if item.status == "completed"]
+    names: dict[int, list[str]] = {}
+    if done:
+        for item_id, name in conn.execute(_names(access.predicate(actor, VIEW_IMAGE.name)), {"item_ids": done}):
+            names.setdefault(item_id, []).append(name)
+    return names

@@ -1,0 +1,122 @@
+"""The root folder: everything one host owns, and the lock that keeps a second host out of it.
+
+```
+invoke-host.toml   configuration          blobs/    pictures and thumbnails       backups/  database copies before upgrades
+invoke-host.db     SQLite database        models/   models in the diffusers layout  secrets/  keys, mode 0700
+run/host.json      URL and process of the running host, for the command line
+```
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from invoke_host.api import StartupError
+
+
+@dataclass(frozen=True, slots=True)
+class RunningHost:
+    """Where the host that holds this root answers."""
+
+    url: str
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class HostRoot:
+    """Paths below one root folder."""
+
+    path: Path
+
+    @property
+    def blobs(self) -> Path:
+        """Pictures and thumbnails."""
+        return self.path / "blobs"
+
+    @property
+    def models(self) -> Path:
+        """Models that the operator put there."""
+        return self.path / "models"
+
+    @property
+    def backups(self) -> Path:
+        """Copies of the database, made before each upgrade."""
+        return self.path / "backups"
+
+    @property
+    def secrets(self) -> Path:
+        """Keys and passwords; readable by the host's user only."""
+        return self.path / "secrets"
+
+    @property
+    def run(self) -> Path:
+        """What is true only while a host runs."""
+        return self.path / "run"
+
+    def prepare(self) -> None:
+        """Create what is missing.
+
+        Raises:
+            StartupError: a folder can't be made or written; names it and the cause.
+        """
+        for folder, mode in (
+            (self.path, 0o755),
+            (self.models, 0o755),
+            (self.backups, 0o700),
+            (self.secrets, 0o700),
+            (self.run, 0o755),
+        ):
+            try:
+                folder.mkdir(mode=mode, parents=True, exist_ok=True)
+            except OSError as error:
+                raise StartupError(
+                    f"{folder}: can't create this folder ({error.strerror}); choose another with --root DIR"
+                ) from error
+            if not os.access(folder, os.W_OK | os.X_OK):
+                raise StartupError(f"{folder}: not writable by this user; fix its owner or choose another --root")
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the root for this process; the kernel lets go when the process ends, however it ends.
+
+        Raises:
+            StartupError: another host holds it; tells where that one answers.
+        """
+        handle = (self.run / "host.lock").open("a+")
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                other = self.running()
+                where = f" at {other.url} (process {other.pid})" if other else ""
+                raise StartupError(
+                    f"{self.path}: another host already runs in this folder{where}; stop it, or use another --root"
+                ) from error
+            yield
+        finally:
+            handle.close()
+
+    def announce(self, host: RunningHost) -> None:
+        """Tell the command line where this host answers."""
+        part = self.run / "host.json.part"
+        part.write_bytes(orjson.dumps({"url": host.url, "pid": host.pid}))
+        part.replace(self.run / "host.json")
+
+    def withdraw(self) -> None:
+        """Forget the announcement."""
+        (self.run / "host.json").unlink(missing_ok=True)
+
+    def running(self) -> RunningHost | None:
+        """What was announced, or None; whether that host still answers is for the caller to find out."""
+        try:
+            data = orjson.loads((self.run / "host.json").read_bytes())
+            return RunningHost(url=str(data["url"]), pid=int(data["pid"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None

@@ -1,0 +1,164 @@
+"""Reads and validates what a request carries: query parameters and JSON body, all problems at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, get_origin
+
+import orjson
+from aiohttp import web
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from invoke_host.api import FieldProblem, InvalidInput, PayloadTooLarge, UnsupportedMedia
+
+_LISTS = (list, tuple, set, frozenset)
+
+
+class QueryReader:
+    """Validates the query string against a model; repeated names fill list fields, unknown names are ignored."""
+
+    def __init__(self, model: type[BaseModel]) -> None:
+        self._model = model
+        self._names = {field.alias or name: _is_list(field.annotation) for name, field in model.model_fields.items()}
+
+    def read(self, request: web.Request) -> BaseModel:
+        """The validated query. Raises InvalidInput with all problems, each at `("query", name)`."""
+        values: dict[str, Any] = {}
+        if request.query_string:
+            query = request.query
+            for name, many in self._names.items():
+                if name in query:
+                    values[name] = query.getall(name) if many else query[name]
+        try:
+            model = self._model.model_validate(values)
+        except ValidationError as error:
+            raise InvalidInput(list(_problems(error, "query"))) from None
+        if "\0" in request.query_string:
+            _refuse_nul(values, "query")
+        return model
+
+
+class BodyReader:
+    """Reads a JSON body within its limit and validates it against a model or any other type pydantic knows."""
+
+    def __init__(self, model: Any, limit_bytes: int) -> None:
+        self._adapter: TypeAdapter[Any] = TypeAdapter(model)
+        self._limit_bytes = limit_bytes
+
+    async def read(self, request: web.Request) -> Any:
+        """The validated body.
+
+        Raises:
+            UnsupportedMedia: not `application/json`, or compressed.
+            PayloadTooLarge: over the limit, whether announced or chunked.
+            InvalidInput: no JSON (with the position), or wrong fields (all of them).
+        """
+        check_encoding(request)
+        raw = await read_limited(request, self._limit_bytes)
+        if not raw:
+            return self._without_body()
+        check_type(request, "application/json")
+        try:
+            value = self._adapter.validate_json(raw)
+        except ValidationError as error:
+            raise InvalidInput(list(_problems(error, "body"))) from None
+        if b"\\u0000" in raw:
+            _refuse_nul(orjson.loads(raw), "body")
+        return value
+
+    def _without_body(self) -> Any:
+        try:
+            return self._adapter.validate_python(None)
+        except ValidationError:
+            problem = FieldProblem(("body",), "a JSON body is required", "missing")
+            raise InvalidInput([problem]) from None
+
+
+def check_type(request: web.Request, wanted: str) -> None:
+    """Raise UnsupportedMedia unless the body is declared as `wanted`.
+
+    Exactly, because a browser sends `text/plain` and form types to any site without asking (aiohttp's `request.json()`
+    would take them).
+    """
+    if request.content_type != wanted:
+        given = request.headers.get("Content-Type")
+        raise UnsupportedMedia(
+            f"this route takes {wanted}, the request says {given[:100]!r}"
+            if given
+            else f"say Content-Type: {wanted} with the body"
+        )
+
+
+def check_encoding(request: web.Request) -> None:
+    """Raise UnsupportedMedia for a compressed body: its size after unpacking can't be known."""
+    encoding = request.headers.get("Content-Encoding", "identity")
+    if encoding.lower() != "identity":
+        raise UnsupportedMedia(f"compressed bodies are not accepted (Content-Encoding: {encoding[:40]})")
+
+
+def check_announced_size(request: web.Request, limit_bytes: int) -> None:
+    """Raise PayloadTooLarge when Content-Length is over the limit, before anything is read."""
+    announced = request.content_length
+    if announced is not None and announced > limit_bytes:
+        raise PayloadTooLarge(f"the body has {announced} bytes, the limit of this route is {limit_bytes}")
+
+
+async def read_limited(request: web.Request, limit_bytes: int) -> bytes:
+    """The body, at most `limit_bytes` of it in memory. Raises PayloadTooLarge."""
+    check_announced_size(request, limit_bytes)
+    if not request.can_read_body:
+        return b""
+    content = request.content
+    received = bytearray()
+    while chunk := await content.readany():
+        received += chunk
+        if len(received) > limit_bytes:
+            raise PayloadTooLarge(f"the body is longer than {limit_bytes} bytes, the limit of this route")
+    return bytes(received)
+
+
+def path_int(request: web.Request, name: str) -> int:
+    """The path parameter as a whole number. Raises InvalidInput at `("path", name)`."""
+    text = request.match_info[name]
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise InvalidInput([FieldProblem(("path", name), f"expected a whole number, got {text[:40]!r}", "int_parsing")])
+    return int(text)
+
+
+def _problems(error: ValidationError, part: str) -> Iterator[FieldProblem]:
+    for detail in error.errors(include_url=False, include_context=False, include_input=False):
+        yield FieldProblem((part, *detail["loc"]), _message(detail), detail["type"])
+
+
+def _message(detail: ErrorDetails) -> str:
+    # pydantic prefixes the text of our own validators; the type already says it.
+    return detail["msg"].removeprefix("Value error, ")
+
+
+def _refuse_nul(value: Any, part: str) -> None:
+    """No text of ours may hold NUL: PostgreSQL can't store it, and C code ends strings at it."""
+    if found := [
+        FieldProblem(path, "must not contain the NUL character", "nul") for path in _nul_paths(value, (part,))
+    ]:
+        raise InvalidInput(found)
+
+
+def _nul_paths(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[str | int, ...]]:
+    if isinstance(value, str):
+        if "\0" in value:
+            yield path
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            yield from _nul_paths(each, (*path, name.replace("\0", "\ufffd")))
+            if "\0" in name:
+                yield (*path, name.replace("\0", "\ufffd"))
+    elif isinstance(value, list):
+        for index, each in enumerate(value):
+            yield from _nul_paths(each, (*path, index))
+
+
+def _is_list(annotation: Any) -> bool:
+    if annotation in _LISTS or get_origin(annotation) in _LISTS:
+        return True
+    return any(_is_list(each) for each in getattr(annotation, "__args__", ()))

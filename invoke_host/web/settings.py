@@ -1,0 +1,33 @@
+"""What the HTTP side needs to know about the host's configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True, slots=True)
+class WebSettings:
+    """Facts about this host, fixed at start.
+
+    `single_user`: no login, every request is the local administrator; then the Host header is checked, because nothing
+    else keeps a foreign web page out. `public_url` is where users reach the host behind a proxy (`https://host.example`).
+    """
+
+    single_user: bool = True
+    bind_host: str = "127.0.0.1"
+    public_url: str | None = None
+    version: str = "0"
+
+    @property
+    def public_origin(self) -> str | None:
+        """Scheme, host and port of `public_url` as a browser sends them in Origin, or None."""
+        if not self.public_url:
+            return None
+        parts = urlsplit(self.public_url)
+        return f"{parts.scheme}://{parts.netloc}".lower()
+
+    @property
+    def public_host(self) -> str | None:
+        """Host name of `public_url`, without the port, or None."""
+        return urlsplit(self.public_url).hostname if self.public_url else None

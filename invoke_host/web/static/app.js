@@ -1,0 +1,98 @@
+// The start page: a prompt, the queue, the pictures. No framework; everything the host says is set as text, never as HTML.
+
+import { ApiError, call } from "./api.js";
+import { Gallery } from "./gallery.js";
+import { Queue } from "./queue.js";
+import { Viewer } from "./viewer.js";
+
+const find = (id) => document.getElementById(id);
+const form = find("composer");
+
+const gallery = new Gallery(find("gallery"), find("empty"), find("more"), (name) => viewer.show(name));
+const viewer = new Viewer(find, gallery, reuse);
+const queue = new Queue(find, say);
+
+function say(problems) {
+  const list = find("problems");
+  list.hidden = problems.length === 0;
+  list.replaceChildren(
+    ...problems.map((text) => Object.assign(document.createElement("li"), { textContent: text })),
+  );
+}
+
+function wish() {
+  const body = {};
+  for (const field of form.elements) {
+    if (!field.name || field.value === "") continue;
+    body[field.name] = field.type === "number" ? Number(field.value) : field.value;
+  }
+  return body;
+}
+
+function reuse(settings) {
+  const values = { ...settings, model: settings.model?.key ?? settings.model ?? "", count: 1 };
+  for (const field of form.elements) {
+    if (field.name && values[field.name] !== undefined) field.value = values[field.name];
+  }
+  find("prompt").focus();
+}
+
+async function generate(event) {
+  event?.preventDefault();
+  if (!form.reportValidity()) return;
+  try {
+    await call("POST", "/api/v1/queue/default/generate", wish());
+    say([]);
+    queue.refresh();
+  } catch (error) {
+    say(error instanceof ApiError ? error.problems : ["Something went wrong in this page."]);
+    if (!(error instanceof ApiError)) throw error;
+  }
+}
+
+function listen() {
+  const events = new EventSource("/api/v1/events");
+  const on = (kind, action) => events.addEventListener(kind, (event) => action(JSON.parse(event.data)));
+  on("images_changed", (change) => gallery.changed(change));
+  on("progress", (progress) => queue.progress(progress));
+  on("batch_enqueued", () => queue.refresh());
+  on("queue_item_status_changed", (item) => queue.finished(item));
+  on("resync", start);
+  events.onopen = () => show("live");
+  events.onerror = () => show("reconnecting");
+}
+
+function show(state) {
+  find("connection").textContent = state;
+  find("connection").className = `badge ${state}`;
+}
+
+async function start() {
+  queue.refresh();
+  try {
+    await gallery.reload();
+    say([]);
+  } catch (error) {
+    say(error.problems ?? [String(error)]);
+  }
+}
+
+async function facts() {
+  const { version } = await call("GET", "/api/v1/app/version");
+  find("version").textContent = version;
+  const { models } = await call("GET", "/api/v2/models/");
+  for (const model of models) {
+    const option = document.createElement("option");
+    option.value = model.key;
+    option.textContent = model.name;
+    form.elements.model.append(option);
+  }
+}
+
+form.addEventListener("submit", generate);
+find("prompt").addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) generate(event);
+});
+listen();
+facts().catch((error) => say(error.problems ?? [String(error)]));
+start();

@@ -1,0 +1,25 @@
+"""A log that the tests can read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+import structlog
+from structlog.testing import LogCapture
+from structlog.typing import FilteringBoundLogger
+
+
+@dataclass
+class Log:
+    """A structlog logger and what was written with it."""
+
+    logger: FilteringBoundLogger
+    entries: list[dict[str, object]]
+
+
+@pytest.fixture
+def log() -> Log:
+    capture = LogCapture()
+    logger = structlog.wrap_logger(None, processors=[capture], wrapper_class=structlog.make_filtering_bound_logger(10))
+    return Log(logger, capture.entries)

@@ -1,0 +1,296 @@
+"""Listing: right order, right totals, every image once, and an index under every page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Self
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection, Engine, event, select, text
+
+from invoke_host.access.engine import AccessEngine
+from invoke_host.api import Actor, InvalidInput
+from invoke_host.images import counts, listing, store
+from invoke_host.images.query import CATEGORIES, Cursor, Filters, ListQuery, Order, decode_cursor
+from invoke_host.images.tables import images
+from invoke_host.storage import Storage
+from tests.images.conftest import ADMIN, ALICE, BOB, NOW, Gallery
+
+
+def page(storage: Storage, access: AccessEngine, actor: Actor, query: ListQuery) -> listing.Page:
+    return storage.run_read(listing.page, access, actor, query)
+
+
+def walk(storage: Storage, access: AccessEngine, actor: Actor, query: ListQuery, limit: int = 3) -> Iterator[str]:
+    """All names, page by page with cursors."""
+    cursor = None
+    while True:
+        answer = page(storage, access, actor, ListQuery(query.filters, query.order, limit, 0, cursor))
+        yield from (item["image_name"] for item in answer.items)
+        if answer.next_cursor is None:
+            return
+        cursor = decode_cursor(answer.next_cursor, query.order)
+
+
+@dataclass(frozen=True)
+class Row:
+    """An image as the reference implementation of a listing sees it."""
+
+    id: int
+    name: str
+    user_id: str
+    category: str
+    is_intermediate: bool
+    starred: bool
+    origin: str
+    metadata: str | None
+
+
+def everything(conn: Connection) -> list[Row]:
+    columns = [images.c[name] for name in Row.__dataclass_fields__]
+    return [Row(*row) for row in conn.execute(select(*columns))]
+
+
+def expected(rows: list[Row], actor: Actor, filters: Filters, order: Order) -> list[str]:
+    """The listing by sorting everything in memory."""
+    matching = [
+        row
+        for row in rows
+        if (actor.is_admin or row.user_id == actor.id)
+        and (filters.categories is None or row.category in filters.categories)
+        and (filters.is_intermediate is None or row.is_intermediate == filters.is_intermediate)
+        and (filters.origin is None or row.origin == filters.origin)
+        and (not filters.search or filters.search.lower() in (row.metadata or "").lower())
+    ]
+    matching.sort(key=lambda row: row.id, reverse=order.descending)
+    if order.starred_first:
+        matching.sort(key=lambda row: not row.starred)
+    return [row.name for row in matching]
+
+
+def fill(gallery: Gallery, seed: int, count: int) -> None:
+    random = Random(seed)
+    for _ in range(count):
+        gallery.add_rows(
+            1,
+            random.choice([ALICE, ALICE, BOB]),
+            category=random.choice(["general", "general", "control", "user"]),
+            is_intermediate=random.random() < 0.3,
+            starred=random.random() < 0.3,
+            origin=random.choice(["internal", "internal", "external"]),
+            metadata=random.choice([None, '{"positive_prompt": "a Red 100% apple_"}', '{"positive_prompt": "a pear"}']),
+        )
+
+
+ORDERS = st.builds(Order, st.booleans(), st.booleans())
+FILTERS = st.builds(
+    Filters,
+    st.none() | st.frozensets(st.sampled_from(CATEGORIES)),
+    st.none() | st.booleans(),
+    st.none() | st.sampled_from(["internal", "external"]),
+    st.sampled_from([None, "", "RED", "100%", "apple_", "pear", "%"]),
+)
+
+
+def test_every_way_of_listing_agrees_with_sorting_everything(each_gallery: Gallery, access: AccessEngine) -> None:
+    """Cursor walks, offset walks and names, for every filter and order, on both databases."""
+    fill(each_gallery, seed=7, count=60)
+    storage = each_gallery.storage
+    rows = storage.run_read(everything)
+
+    @settings(max_examples=60, deadline=None, database=None)
+    @given(st.sampled_from([ALICE, BOB, ADMIN]), FILTERS, ORDERS, st.integers(1, 25))
+    def check(actor: Actor, filters: Filters, order: Order, limit: int) -> None:
+        wanted = expected(rows, actor, filters, order)
+        query = ListQuery(filters, order)
+
+        assert list(walk(storage, access, actor, query, limit)) == wanted
+        for offset in (0, 1, limit, len(wanted), len(wanted) + 5):
+            answer = page(storage, access, actor, ListQuery(filters, order, limit, offset))
+            assert [item["image_name"] for item in answer.items] == wanted[offset : offset + limit]
+            assert answer.total == len(wanted)
+        names, starred = storage.run_read(listing.names, access, actor, filters, order)
+        assert names == wanted
+        assert starred == sum(row.starred for row in rows if row.name in set(wanted))
+
+    check()
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(0, 2**32), ORDERS, st.integers(1, 7))
+def test_a_walk_meets_each_image_once_while_seen_ones_are_starred_and_deleted(
+    walk_gallery: Gallery, access: AccessEngine, seed: int, order: Order, limit: int
+) -> None:
+    storage = walk_gallery.storage
+    storage.run_write(_empty, access)
+    fill(walk_gallery, seed, 25)
+    random = Random(seed)
+    wanted = expected(storage.run_read(everything), ADMIN, Filters(), order)
+
+    seen: list[str] = []
+    for name in walk(storage, access, ADMIN, ListQuery(order=order), limit):
+        seen.append(name)
+        if random.random() < 0.4:
+            victim = [random.choice(seen)]
+            change = random.choice(["star", "delete"])
+            if change == "delete":
+                storage.run_write(store.delete_images, access, ADMIN, victim, now=NOW)
+            elif order.starred_first:  # moves it to a place that the walk has passed
+                storage.run_write(store.set_starred, access, ADMIN, victim, True, now=NOW)
+
+    assert seen == wanted
+    assert storage.run_read(counts.drift) == []
+
+
+@pytest.fixture
+def walk_gallery(gallery: Gallery) -> Gallery:
+    """One database for all examples; each example empties it first."""
+    return gallery
+
+
+def _empty(conn: Connection, access: AccessEngine) -> None:
+    store.delete_images(conn, access, ADMIN, list(conn.scalars(select(images.c.name))), now=NOW)
+
+
+def test_a_page_costs_one_look_past_its_end_and_says_when_it_is_the_last(
+    gallery: Gallery, access: AccessEngine
+) -> None:
+    gallery.add_rows(4)
+
+    first = page(gallery.storage, access, ALICE, ListQuery(limit=2))
+    assert first.next_cursor is not None
+    second = page(gallery.storage, access, ALICE, ListQuery(limit=2, cursor=decode_cursor(first.next_cursor, Order())))
+
+    assert second.next_cursor is None
+    assert page(gallery.storage, access, ALICE, ListQuery(limit=0)).total == 4
+
+
+def test_new_images_do_not_disturb_a_walk_from_the_newest(gallery: Gallery, access: AccessEngine) -> None:
+    old = gallery.add_rows(10)
+    seen = []
+    for name in walk(gallery.storage, access, ALICE, ListQuery()):
+        seen.append(name)
+        gallery.add_rows(1)
+
+    assert seen == old[::-1]
+
+
+OTHER_ORDER = Cursor(Order(False, True), False, 1).encode()
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "AAAA", "....", "é", "\0", "MTExMS4x", "9" * 64, "MTEwLi0x", OTHER_ORDER])
+def test_what_is_no_cursor_of_this_list_is_refused_by_name(cursor: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        decode_cursor(cursor, Order(True, True))
+    assert refused.value.problems[0].loc == ("query", "cursor")
+
+
+@given(st.booleans(), st.booleans(), st.booleans(), st.integers(0, 2**59))
+def test_a_cursor_survives_the_trip_to_the_client(
+    down: bool, starred_first: bool, starred: bool, position: int
+) -> None:
+    cursor = Cursor(Order(down, starred_first), starred, position)
+
+    assert decode_cursor(cursor.encode(), cursor.order) == cursor
+    assert len(cursor.encode()) <= 64
+
+
+class Plans:
+    """The plans of all SELECTs from `images` that SQLite makes while this is open."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.lines: list[str] = []
+
+    def __enter__(self) -> Self:
+        event.listen(self._engine, "before_cursor_execute", self._explain)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        event.remove(self._engine, "before_cursor_execute", self._explain)
+
+    def _explain(
+        self, conn: Connection, cursor: Any, statement: str, parameters: Any, context: Any, many: bool
+    ) -> None:
+        if statement.startswith("SELECT") and "FROM images" in statement:
+            plan = conn.connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            self.lines += [line[-1] for line in plan]
+
+
+def _analyze(conn: Connection) -> None:
+    conn.execute(text("ANALYZE"))
+
+
+QUERIES = {
+    "first": ListQuery(limit=50),
+    "deep": ListQuery(limit=50, cursor=Cursor(Order(), False, 100)),
+    "oldest first": ListQuery(limit=50, order=Order(descending=False)),
+    "without stars": ListQuery(limit=50, order=Order(starred_first=False)),
+    "one category": ListQuery(Filters(frozenset({"general"}), False), limit=50),
+    "several categories": ListQuery(Filters(frozenset({"control", "user"}), False), limit=50),
+    "offset": ListQuery(limit=50, offset=60),
+}
+
+
+@pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES.keys())
+@pytest.mark.parametrize("actor", [ALICE, ADMIN], ids=["owner", "administrator"])
+@pytest.mark.parametrize("analyzed", [False, True])
+def test_every_page_is_a_range_of_an_index_without_sorting(
+    gallery: Gallery, access: AccessEngine, query: ListQuery, actor: Actor, analyzed: bool
+) -> None:
+    fill(gallery, seed=3, count=200)
+    if analyzed:
+        gallery.storage.run_write(_analyze)
+    engine: Engine = gallery.storage.engine
+
+    with Plans(engine) as plans:
+        assert page(gallery.storage, access, actor, query).total > 0
+
+    index = "ix_images_owner_stream" if actor is ALICE else "ix_images_stream"
+    streams = [line for line in plans.lines if f"{index} (" in line]
+    assert streams
+    for line in plans.lines:
+        assert "TEMP B-TREE" not in line, plans.lines
+        # Rows that were picked from several streams are then read by id.
+        assert line in streams or line.startswith("SEARCH images USING INTEGER PRIMARY KEY (rowid=?)"), plans.lines
+    for line in streams:
+        assert "is_intermediate=? AND category=? AND starred=?" in line
+
+
+def test_postgresql_can_answer_every_page_from_the_same_indexes(
+    postgres_gallery: Gallery, access: AccessEngine
+) -> None:
+    """With so few rows it would rather read all; with that ruled out, the plan shows which index carries a page."""
+    fill(postgres_gallery, seed=3, count=60)
+    plans = postgres_gallery.storage.run_read(_postgres_plans, access)
+
+    assert len(plans) == 2 * len(QUERIES)
+    for plan in plans:
+        assert "Index Only Scan" in plan or "Index Scan" in plan, plan
+        assert "Sort" not in plan, plan
+        assert "_stream" in plan, plan
+
+
+def _postgres_plans(conn: Connection, access: AccessEngine) -> list[str]:
+    conn.execute(text("SET LOCAL enable_seqscan = off"))
+    conn.execute(text("SET LOCAL enable_bitmapscan = off"))
+    conn.execute(text("SET LOCAL enable_sort = off"))
+    plans: list[str] = []
+
+    def explain(conn: Connection, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
+        if statement.startswith("SELECT") and "ORDER BY images.id" in statement and "IN (" not in statement:
+            rows = conn.connection.cursor().execute(f"EXPLAIN {statement}", parameters).fetchall()
+            found.append("\n".join(row[0] for row in rows))
+
+    for query in QUERIES.values():
+        for actor in (ALICE, ADMIN):
+            found: list[str] = []
+            event.listen(conn, "before_cursor_execute", explain)
+            listing.page(conn, access, actor, query)
+            event.remove(conn, "before_cursor_execute", explain)
+            plans.append("\n".join(found))
+    return plans

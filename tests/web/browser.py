@@ -1,0 +1,153 @@
+"""A real Chromium, driven over its DevTools protocol: opens a page and tells what it shows and complains about."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+INSTALL = "these tests need Chromium: apt-get install -y chromium"
+
+#: No network but loopback: what a page asks of any other place fails at once.
+FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    "--remote-debugging-port=0",
+    "--window-size=1280,1000",
+)
+
+
+class Page:
+    """One tab. `complaints` collects errors of the console, of scripts, of the network and of the content policy."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self.complaints: list[str] = []
+        self.requested: list[str] = []
+        self._socket = socket
+        self._numbers = itertools.count(1)
+        self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._reader = asyncio.create_task(self._read())
+
+    async def send(self, method: str, **params: Any) -> dict[str, Any]:
+        """One command of the protocol, and its answer."""
+        number = next(self._numbers)
+        self._answers[number] = asyncio.get_running_loop().create_future()
+        await self._socket.send_json({"id": number, "method": method, "params": params})
+        return await asyncio.wait_for(self._answers[number], 20)
+
+    async def open(self, url: str, *, dark: bool = False) -> None:
+        """Go there."""
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            await self.send(f"{domain}.enable")
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        await self.send("Emulation.setEmulatedMedia", features=[scheme])
+        await self.send("Page.navigate", url=url)
+
+    async def evaluate(self, script: str) -> Any:
+        """The value of an expression in the page; a promise is awaited."""
+        answer = await self.send("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
+        if "exceptionDetails" in answer:
+            raise AssertionError(f"{script}: {answer['exceptionDetails']['exception'].get('description')}")
+        return answer["result"].get("value")
+
+    async def until(self, script: str, timeout_s: float = 20.0) -> Any:
+        """Wait until the expression is true, looking whenever the page has drawn; its value."""
+        look = f"const look = () => {{ const value = {script}; value ? done(value) : requestAnimationFrame(look); }}"
+        waiting = f"new Promise(done => {{ {look}; look(); }})"
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self.evaluate(waiting)
+        except TimeoutError:
+            text = await self.evaluate("document.body.innerText")
+            raise AssertionError(f"never true: {script}\n{self.complaints}\n{text}") from None
+
+    async def screenshot(self, path: Path) -> None:
+        """A picture of the page as it is."""
+        answer = await self.send("Page.captureScreenshot", format="png")
+        await asyncio.to_thread(path.write_bytes, base64.b64decode(answer["data"]))
+
+    async def close(self) -> None:
+        """Forget the tab."""
+        self._reader.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._reader
+
+    async def _read(self) -> None:
+        async for message in self._socket:
+            content = message.json()
+            if "id" in content:
+                future = self._answers.pop(content["id"])
+                if not future.done():
+                    future.set_result(content.get("result", {}))
+                continue
+            self._note(content["method"], content["params"])
+
+    def _note(self, method: str, params: dict[str, Any]) -> None:
+        if method == "Runtime.exceptionThrown":
+            self.complaints.append(params["exceptionDetails"].get("exception", {}).get("description", "exception"))
+        elif method == "Runtime.consoleAPICalled" and params["type"] in ("error", "warning", "assert"):
+            self.complaints.append(" ".join(str(each.get("value", each.get("description"))) for each in params["args"]))
+        elif method == "Log.entryAdded" and params["entry"]["level"] in ("error", "warning"):
+            self.complaints.append(f"{params['entry']['text']} {params['entry'].get('url', '')}")
+        elif method == "Network.requestWillBeSent":
+            self.requested.append(params["request"]["url"])
+        elif method == "Page.javascriptDialogOpening":
+            self.complaints.append(f"dialog: {params['message']}")
+
+
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Page]:
+    """A tab of a fresh browser; fails with the line that installs it where there is none."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        raise AssertionError(INSTALL)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        process = await asyncio.create_subprocess_exec(
+            program,
+            *FLAGS,
+            f"--user-data-dir={profile}",
+            "about:blank",
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, "HOME": profile},
+        )
+        try:
+            port = await asyncio.wait_for(_port(process), 30)
+            async with aiohttp.ClientSession() as session:
+                async with session.get(f"http://127.0.0.1:{port}/json/list") as response:
+                    tabs = await response.json()
+                address = next(tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page")
+                async with session.ws_connect(address, max_msg_size=0) as socket:
+                    page = Page(socket)
+                    try:
+                        yield page
+                    finally:
+                        await page.close()
+        finally:
+            process.kill()
+            await process.communicate()
+
+
+async def _port(process: asyncio.subprocess.Process) -> int:
+    assert process.stderr is not None
+    async for line in process.stderr:
+        _, found, rest = line.decode(errors="replace").partition("DevTools listening on ws://127.0.0.1:")
+        if found:
+            return int(rest.partition("/")[0])
+    raise AssertionError("Chromium ended before it listened")
