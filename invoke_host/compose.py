@@ -10,6 +10,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from structlog.typing import FilteringBoundLogger
 
@@ -23,9 +24,8 @@ from invoke_host.api import (
     HealthCheck,
     HostView,
     MigrationLineage,
-    ResourceType,
 )
-from invoke_host.clock import Clock, SystemClock
+from invoke_host.clock import SystemClock
 from invoke_host.config import LoadedConfig
 from invoke_host.events.hub import EventHub
 from invoke_host.events.routes import HUB
@@ -103,7 +103,8 @@ async def running(loaded: LoadedConfig, log: FilteringBoundLogger) -> AsyncItera
         root.prepare()
         stack.enter_context(root.lock())
         registry = load_plugins(loaded, log)
-        services = HostServices(root.path, log)
+        path = config.storage.path
+        services = HostServices(root.path, log, database_path=loaded.path(path, "") if path else None)
         offers = Offers(registry, services)
 
         storage = Storage(offers.storage_backend(), log=log)
@@ -142,9 +143,7 @@ async def running(loaded: LoadedConfig, log: FilteringBoundLogger) -> AsyncItera
         supervisor = Supervisor(offers.background_tasks(), log)
         supervisor.start()
         stack.push_async_callback(supervisor.stop)
-        dispatcher = Dispatcher(
-            storage, blobs, executor, models, clock=clock, hub=hub, log=log, config=config.queue
-        )
+        dispatcher = Dispatcher(storage, blobs, executor, models, clock=clock, hub=hub, log=log, config=config.queue)
         dispatcher.start()
         stack.push_async_callback(dispatcher.stop, config.queue.drain_s)
 
@@ -169,7 +168,7 @@ async def running(loaded: LoadedConfig, log: FilteringBoundLogger) -> AsyncItera
                 *guarded(offers.health_checks(), log, clock),
             ],
         )
-        app[QUEUE] = QueueService(storage, access, models, clock, dispatcher=dispatcher, config=config.queue)
+        app[QUEUE] = QueueService(storage, access, models, clock, config=config.queue)
         app[IMAGES] = ImageService(storage, blobs, access, clock, multi_user=not single_user)
         app[MODELS] = models
         app[HUB] = hub
@@ -178,6 +177,11 @@ async def running(loaded: LoadedConfig, log: FilteringBoundLogger) -> AsyncItera
         root.announce(RunningHost(server.url, os.getpid()))
         stack.callback(root.withdraw)
         yield Host(server, _facts(loaded, registry, storage, blobs, executor, schema, recovered, server, single_user))
+
+
+def _database_path(loaded: LoadedConfig) -> Path | None:
+    path = loaded.config.storage.path
+    return None if path is None else loaded.path(path, "")
 
 
 def _migrate(storage: Storage, registry: PluginRegistry, loaded: LoadedConfig, log: FilteringBoundLogger) -> str:
@@ -213,3 +217,31 @@ def _checks(storage: Storage, blobs: BlobStore, executor: Executor) -> list[Heal
         return Health("devices", "degraded", detail)
 
     return [HealthCheck("database", database), HealthCheck("disk", disk), HealthCheck("devices", devices)]
+
+
+def _facts(
+    loaded: LoadedConfig,
+    registry: PluginRegistry,
+    storage: Storage,
+    blobs: BlobStore,
+    executor: Executor,
+    schema: str,
+    recovered: RecoveryReport,
+    server: RunningServer,
+    single_user: bool,
+) -> BannerFacts:
+    warnings = [*loaded.warnings, *registry.warnings, *recovered.problems]
+    return BannerFacts(
+        url=server.url,
+        mode="single-user, no login" if single_user else "multi-user",
+        version=invoke_host.__version__,
+        database=storage.backend.describe(),
+        schema_revision=schema,
+        blobs=blobs.describe(),
+        free_bytes=blobs.free_bytes(),
+        devices=[f"{device.name} ({device.state})" for device in executor.devices()],
+        recovered_items=recovered.requeued,
+        warnings=warnings,
+        root=loaded.root,
+        plugins=[plugin.name for plugin in registry.plugins if plugin.name != "builtin"],
+    )

@@ -53,4 +53,5 @@ def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
         import uvloop
     except ImportError:  # not made for this platform; asyncio's own loop serves
         return None
-    return uvloop.Loop
+    loop: type[asyncio.AbstractEventLoop] = uvloop.Loop
+    return loop

@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from invoke_host.cli.client import connect
 from invoke_host.cli.errors import CliError
@@ -58,21 +58,23 @@ def _run(root: Path, port: int, *, once: bool) -> int:
         return 1
     with running_host(root, port=port, timeout_s=START_TIMEOUT_S) as host:
         if once or not ask(f"{host.url}/api/v1/images/?limit=1")["items"]:
-            asyncio.run(_first_picture(host.url, root / "first-picture.png"))
+            _first_picture(host.url, root / "first-picture.png")
         if once:
             return 0
         _say(f"Serving on {host.url}/ until Ctrl-C")
         return host.process.wait()
 
 
-async def _first_picture(url: str, file: Path) -> None:
+def _first_picture(url: str, file: Path) -> None:
     """What `invoke-host generate` does; raises FirstPictureError when no picture is there in the end."""
     _say(f'Making a first picture: "{PROMPT}"')
     started = time.monotonic()
-    body = {"positive_prompt": PROMPT, "seed": 1, "count": 1}
-    with progress_bar(total=1, enabled=True) as changed:
-        async with connect(url) as client, asyncio.timeout(PICTURE_TIMEOUT_S):
-            result = await make(client, body, file, changed)
+    try:
+        result = asyncio.run(_make(url, file))
+    except TimeoutError:
+        raise FirstPictureError(
+            f"there was no picture after {PICTURE_TIMEOUT_S} s; the log above may tell why"
+        ) from None
     if not result["images"]:
         reason = result["failed"][0]["error"] if result["failed"] else "the queue did not take it"
         raise FirstPictureError(f"the first picture was not made: {reason}")
@@ -82,6 +84,13 @@ async def _first_picture(url: str, file: Path) -> None:
     _say(f"  the picture   {url}/api/v1/images/i/{result['images'][0]['image_name']}/full")
     _say(f"  as a file     {file}")
     _say(f"  all pictures  {url}/")
+
+
+async def _make(url: str, file: Path) -> dict[str, Any]:
+    body = {"positive_prompt": PROMPT, "seed": 1, "count": 1}
+    with progress_bar(total=1, enabled=True) as changed:
+        async with connect(url) as client, asyncio.timeout(PICTURE_TIMEOUT_S):
+            return await make(client, body, file, changed)
 
 
 def _end(number: int, frame: FrameType | None) -> NoReturn:

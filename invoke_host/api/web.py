@@ -113,7 +113,7 @@ def json_response(data: Any, status: int = 200, headers: Mapping[str, str] | Non
     """
     from aiohttp import web
 
-    body = orjson.dumps(data, default=_model_as_dict, option=orjson.OPT_NON_STR_KEYS)
+    body = orjson.dumps(data, default=_model_as_dict)
     return web.Response(body=body, status=status, headers={"Content-Type": JSON_TYPE, **(headers or {})})
 
 

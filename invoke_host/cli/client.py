@@ -17,7 +17,7 @@ _QUEUE = "/api/v1/queue/default"
 _IMAGES = "/api/v1/images"
 
 #: Ids that `items_by_ids` takes in one request.
-_IDS_AT_ONCE = 1000
+IDS_AT_ONCE = 1000
 
 _CODES = {
     400: ExitCode.USAGE,
@@ -51,15 +51,15 @@ class HostClient:
         return dict(answer)
 
     async def item_ids(self) -> list[int]:
-        """Ids of all items in the queue, newest first."""
+        """Ids of the newest 10,000 items, newest first."""
         answer = await self._json("GET", f"{_QUEUE}/item_ids")
         return [int(each) for each in answer["item_ids"]]
 
     async def items(self, ids: Sequence[int]) -> list[dict[str, Any]]:
         """Those items that exist, in the order of `ids`."""
         found: list[dict[str, Any]] = []
-        for start in range(0, len(ids), _IDS_AT_ONCE):
-            part = {"item_ids": list(ids[start : start + _IDS_AT_ONCE])}
+        for start in range(0, len(ids), IDS_AT_ONCE):
+            part = {"item_ids": list(ids[start : start + IDS_AT_ONCE])}
             found += await self._json("POST", f"{_QUEUE}/items_by_ids", json=part)
         return found
 

@@ -38,10 +38,10 @@ class ItemState:
 
 
 class Batch:
-    """The items of one request, kept up to date from events and answers."""
+    """The items of one request, in the order of their pictures, kept up to date from events and answers."""
 
     def __init__(self, item_ids: Sequence[int]) -> None:
-        self.items = {item_id: ItemState(item_id) for item_id in sorted(item_ids)}
+        self.items = {item_id: ItemState(item_id) for item_id in item_ids}
 
     @property
     def unfinished(self) -> list[int]:

@@ -40,12 +40,13 @@ images = Table(
     Column("has_workflow", Boolean(create_constraint=False), nullable=False, server_default=false()),
     Column("session_id", String(36)),
     Column("node_id", String(64)),
-    Column("metadata", Text),  # JSON object as embedded in the PNG
     Column("sha256", String(64), nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
     Column("thumbnail_sha256", String(64), nullable=False),
     Column("created_at", Timestamp, nullable=False),
     Column("updated_at", Timestamp, nullable=False),
+    # JSON object as embedded in the PNG. Last, because it can be long: SQLite walks over what stands before a column.
+    Column("metadata", Text),
     UniqueConstraint("queue_item_id", "output_index"),
     # A listing is a merge of streams, one for each (is_intermediate, category, starred) that image_counts says is not
     # empty; each stream is a range of one of these, so that no page ever sorts or skips rows (images.listing).

@@ -91,18 +91,24 @@ class PluginRegistry:
 
     async def shutdown(self, host: HostServices) -> list[Failure]:
         """Shut down the plugins that were started, in reverse order, 10 s each; failures are logged and returned."""
-        started = {plugin.name for plugin in self._started}
+        dispatcher = self._of_started("invoke_shutdown")
         self._started.clear()
-        mine = [each for each in self._implementations["invoke_shutdown"] if each.plugin in started]
-        return await Dispatcher({"invoke_shutdown": mine}, self._log).broadcast(
+        return await dispatcher.broadcast(
             "invoke_shutdown", self._arguments(host), timeout_s=TIMEOUTS_S["invoke_shutdown"], reverse=True
         )
 
     async def broadcast_event(self, event: Event, host: HostServices) -> list[Failure]:
-        """Tell all plugins about an event, one after another, 5 s each; failures are logged and returned."""
-        return await self._dispatcher.broadcast(
+        """Tell the plugins that are started about an event, one after another, 5 s each.
+
+        Failures are logged and returned. Before startup and after shutdown nobody is told.
+        """
+        return await self._of_started("invoke_event").broadcast(
             "invoke_event", self._arguments(host, event=event), timeout_s=TIMEOUTS_S["invoke_event"]
         )
+
+    def _of_started(self, hook: str) -> Dispatcher:
+        started = {plugin.name for plugin in self._started}
+        return Dispatcher({hook: [each for each in self._implementations[hook] if each.plugin in started]}, self._log)
 
     def _arguments(self, host: HostServices, **more: Any) -> Arguments:
         def of(plugin: str) -> Mapping[str, Any]:

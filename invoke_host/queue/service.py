@@ -17,6 +17,7 @@ from invoke_host import ids
 from invoke_host.access.engine import AccessEngine
 from invoke_host.api import Actor, Forbidden, StorageConflict, UserId
 from invoke_host.clock import Clock, timestamp
+from invoke_host.config.schema import QueueConfig
 from invoke_host.faults import failpoint
 from invoke_host.generation.requests import Catalog, GenerationRequest, resolve
 from invoke_host.queue.rows import summary
@@ -37,13 +38,19 @@ class QueueService:
     """The queue as clients use it. Items of others are shown redacted; changing them raises Forbidden."""
 
     def __init__(
-        self, storage: Storage, access: AccessEngine, models: Catalog, clock: Clock, *, max_size: int = 10_000
+        self,
+        storage: Storage,
+        access: AccessEngine,
+        models: Catalog,
+        clock: Clock,
+        *,
+        config: QueueConfig | None = None,
     ) -> None:
         self._storage = storage
         self._access = access
         self._models = models
         self._clock = clock
-        self._max_size = max_size
+        self._max_size = (config or QueueConfig()).max_size
 
     # Enqueueing ----------------------------------------------------------------------------------------------------
 

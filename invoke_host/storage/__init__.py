@@ -1,4 +1,4 @@
-"""The database as the rest of the host meets it: whole units of work, `await storage.read(f)` and `await storage.write(f)`."""
+"""The database as the rest of the host meets it: units of work, `storage.read(f)` and `storage.write(f)`."""
 
 from __future__ import annotations
 

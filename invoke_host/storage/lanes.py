@@ -1,4 +1,4 @@
-"""Where a unit of work runs: one lane of threads for writes, one for reads, and the loop's own connection for quick reads."""
+"""Where units of work run: one lane of threads for writes, one for reads, the loop's own connection for quick reads."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WRITE_THREADS = 8
 
 
 class Lanes:
-    """The threads of one open database. A database with one writer gets one write thread, so that writers queue here."""
+    """The threads of one open database. A database with one writer gets one write thread: writers queue here."""
 
     def __init__(self, *, concurrent_writers: bool) -> None:
         writers = WRITE_THREADS if concurrent_writers else 1

@@ -1,7 +1,7 @@
-"""Units of work. A unit is a plain function `f(connection, ...)`; it runs as one transaction, on a snapshot if it only reads.
+"""Units of work: plain functions `f(connection, ...)`, each one transaction, on one snapshot if it only reads.
 
-Driver errors leave here as the backend's words for them (StorageConflict, StorageUnavailable, StorageReadOnly); whatever
-else a unit raises passes through unchanged, after the rollback.
+Driver errors leave here as the backend's words for them (StorageConflict, StorageUnavailable, StorageReadOnly);
+whatever else a unit raises passes through unchanged, after the rollback.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from sqlalchemy import Connection, Engine, Result
 from structlog.typing import FilteringBoundLogger
@@ -78,7 +78,7 @@ class Storage:
         await asyncio.to_thread(self._close)
         self._loop = None
 
-    def __enter__(self) -> Storage:
+    def __enter__(self) -> Self:
         self._open()
         return self
 
@@ -172,7 +172,7 @@ class Storage:
         for callback in self._callbacks:
             try:
                 callback()
-            except Exception:
+            except Exception:  # noqa: BLE001 - the write is done, and the other listeners must hear of it
                 self._log.exception("an on_commit callback failed", callback=_name(callback))
 
     def _open(self) -> None:

@@ -1,6 +1,6 @@
 """Registers the kit's fixtures with pytest (entry point `pytest11`).
 
-Loaded in every pytest run of an environment that has Invoke Host, so nothing of the host is imported before a test asks.
+Loaded in every pytest run where Invoke Host is installed, so nothing of the host is imported before a test asks.
 """
 
 from __future__ import annotations
@@ -70,13 +70,13 @@ async def each_storage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncI
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """A PostgreSQL server of its own, started once; fails with the line that installs it where there is none."""
-    from invoke_host.testing.postgres import PostgresMissing
+    from invoke_host.testing.postgres import PostgresMissingError
     from invoke_host.testing.postgres import postgres_server as start
 
     try:
         with start() as server:
             yield server
-    except PostgresMissing as error:
+    except PostgresMissingError as error:
         pytest.fail(str(error), pytrace=False)
 
 
@@ -106,3 +106,24 @@ async def loop_watchdog() -> AsyncIterator[LoopWatchdog]:
 
     async with watched_loop() as watchdog:
         yield watchdog
+
+
+@pytest.fixture
+async def make_app(storage: Storage) -> AsyncIterator[AppMaker]:
+    """Serves routes on a free loopback port: `client = await make_app([Route(...)])`; see `run_app` for options."""
+    from invoke_host.testing.app import app_maker
+
+    async with app_maker(storage) as make:
+        yield make
+
+
+@pytest.fixture
+def app_routes() -> Sequence[Route]:
+    """The routes that `client` talks to; override it in your conftest.py."""
+    return ()
+
+
+@pytest.fixture
+async def client(make_app: AppMaker, app_routes: Sequence[Route]) -> ApiClient:
+    """A client of an app with `app_routes`, in multi-user mode and anonymous."""
+    return await make_app(app_routes)

@@ -1,7 +1,7 @@
 """A throw-away PostgreSQL: Debian's server in a temporary folder, on a Unix socket only, with durability off.
 
-It refuses to run as root, so root starts it as `postgres` or `nobody`. It ends with the process that started it, however
-that ends: a shell in between stops it when the pipe to the process breaks.
+It refuses to run as root, so root starts it as `postgres` or `nobody`. It ends with the process that started it,
+however that ends: a shell in between stops it when the pipe to the process breaks.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _SETTINGS = (
 )
 
 
-class PostgresMissing(RuntimeError):
+class PostgresMissingError(RuntimeError):
     """There is no PostgreSQL server on this machine; the text holds the line that installs it."""
 
 
@@ -79,7 +79,7 @@ def postgres_server() -> Iterator[PostgresServer]:
     """Start a server and stop it at the end.
 
     Raises:
-        PostgresMissing: none is installed.
+        PostgresMissingError: none is installed.
         RuntimeError: it did not start; the text holds its log.
     """
     programs, user = _programs(), _user()
@@ -88,7 +88,15 @@ def postgres_server() -> Iterator[PostgresServer]:
         if user is not None:
             os.chown(folder, user.pw_uid, user.pw_gid)
         data = folder / "data"
-        _call([str(programs / "initdb"), "-D", str(data), *"-A trust -U postgres -N -E UTF8 --locale=C".split()], user)
+        _call(
+            [
+                str(programs / "initdb"),
+                "-D",
+                str(data),
+                *["-A", "trust", "-U", "postgres", "-N", "-E", "UTF8", "--locale=C"],
+            ],
+            user,
+        )
         command = [str(programs / "postgres"), "-D", str(data), "-k", str(folder), *_SETTINGS]
         with (folder / "log").open("wb") as log:
             guard = subprocess.Popen(
@@ -98,7 +106,9 @@ def postgres_server() -> Iterator[PostgresServer]:
                 stderr=log,
                 cwd="/",
                 start_new_session=True,
-                **_as(user),
+                user=user and user.pw_uid,
+                group=user and user.pw_gid,
+                extra_groups=[] if user else None,
             )
         try:
             _wait(folder, guard)
@@ -115,7 +125,7 @@ def _programs() -> Path:
         return Path(found).resolve().parent
     versions = sorted(_DEBIAN.glob("*/bin/postgres"), key=lambda path: float(path.parent.parent.name))
     if not versions:
-        raise PostgresMissing(f"these tests need a PostgreSQL server, and none is installed. Run: {INSTALL}")
+        raise PostgresMissingError(f"these tests need a PostgreSQL server, and none is installed. Run: {INSTALL}")
     return versions[-1].parent
 
 
@@ -127,15 +137,20 @@ def _user() -> pwd.struct_passwd | None:
             return pwd.getpwnam(name)
         except KeyError:
             continue
-    raise PostgresMissing(f"PostgreSQL does not run as root, and there is no user `postgres`. Run: {INSTALL}")
-
-
-def _as(user: pwd.struct_passwd | None) -> dict[str, object]:
-    return {} if user is None else {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+    raise PostgresMissingError(f"PostgreSQL does not run as root, and there is no user `postgres`. Run: {INSTALL}")
 
 
 def _call(command: list[str], user: pwd.struct_passwd | None) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, cwd="/", check=False, **_as(user))
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        cwd="/",
+        check=False,
+        user=user and user.pw_uid,
+        group=user and user.pw_gid,
+        extra_groups=[] if user else None,
+    )
     if done.returncode:
         raise RuntimeError(f"{command[0]} failed: {done.stdout}{done.stderr}")
 

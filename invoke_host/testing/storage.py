@@ -1,4 +1,4 @@
-"""Real storage for tests: a migrated SQLite file in a temporary folder, or any other backend, made ready the same way."""
+"""Real storage for tests: a migrated SQLite file in a temporary folder, or any other backend made ready the same."""
 
 from __future__ import annotations
 

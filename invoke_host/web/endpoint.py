@@ -67,6 +67,9 @@ class Endpoint:
         self.plugin = plugin
         self._gate = gate
         self._level = route.access.level
+        # Both are set where the level is "requires"; the table was checked before.
+        self._action = route.access.action or ""
+        self._id_from = route.access.id_from or ""
         self._unsafe = route.method not in SAFE_METHODS
         self._same_origin_only = self._unsafe or route.stream
         self._query = None if route.query is None else QueryReader(route.query)
@@ -104,9 +107,8 @@ class Endpoint:
             return actor
         actor = await self._gate.access.prepare(actor)
         if self._level == "requires":
-            access = self.route.access
             await self._gate.storage.read(
-                self._gate.access.authorize, actor, access.action, request.match_info[access.id_from or ""]
+                self._gate.access.authorize, actor, self._action, request.match_info[self._id_from]
             )
         return actor
 

@@ -23,6 +23,7 @@ from invoke_host.api import (
     StorageReadOnly,
     StorageUnavailable,
 )
+from invoke_host.api._web_keys import RequestKeys
 
 PROBLEM_TYPE = "application/problem+json"
 
@@ -68,7 +69,13 @@ def _logged(
 ) -> web.Response:
     error_id = ids.error_id()
     log.error(
-        "request_failed", error_id=error_id, method=request.method, path=request.path, status=status, exc_info=error
+        "request_failed",
+        error_id=error_id,
+        request_id=request.get(RequestKeys.REQUEST_ID),
+        method=request.method,
+        path=request.path,
+        status=status,
+        exc_info=error,
     )
     headers = {"Retry-After": "2"} if status == 503 else None
     return problem(

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any, get_origin
 
 import orjson
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from invoke_host.api import FieldProblem, InvalidInput, PayloadTooLarge, UnsupportedMedia
+from invoke_host.api import BadRequest, FieldProblem, InvalidInput, PayloadTooLarge, UnsupportedMedia
+
+#: How long a JSON body may take to arrive.
+BODY_TIMEOUT_S = 30.0
 
 _LISTS = (list, tuple, set, frozenset)
 
@@ -52,6 +57,7 @@ class BodyReader:
         Raises:
             UnsupportedMedia: not `application/json`, or compressed.
             PayloadTooLarge: over the limit, whether announced or chunked.
+            BadRequest: damaged on the way, or not here in time.
             InvalidInput: no JSON (with the position), or wrong fields (all of them).
         """
         check_encoding(request)
@@ -105,16 +111,21 @@ def check_announced_size(request: web.Request, limit_bytes: int) -> None:
 
 
 async def read_limited(request: web.Request, limit_bytes: int) -> bytes:
-    """The body, at most `limit_bytes` of it in memory. Raises PayloadTooLarge."""
+    """The body, at most `limit_bytes` of it in memory. Raises PayloadTooLarge, BadRequest."""
     check_announced_size(request, limit_bytes)
     if not request.can_read_body:
         return b""
-    content = request.content
     received = bytearray()
-    while chunk := await content.readany():
-        received += chunk
-        if len(received) > limit_bytes:
-            raise PayloadTooLarge(f"the body is longer than {limit_bytes} bytes, the limit of this route")
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            while chunk := await request.content.readany():
+                received += chunk
+                if len(received) > limit_bytes:
+                    raise PayloadTooLarge(f"the body is longer than {limit_bytes} bytes, the limit of this route")
+    except TimeoutError:
+        raise BadRequest(f"the body did not arrive within {BODY_TIMEOUT_S:.0f} seconds") from None
+    except (HttpProcessingError, web.RequestPayloadError):
+        raise BadRequest("the body is damaged: it does not follow its own Content-Length or chunks") from None
     return bytes(received)
 
 

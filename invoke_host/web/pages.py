@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import mimetypes
 from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.resources import files
@@ -25,6 +24,14 @@ from invoke_host.web.openapi import describe
 from invoke_host.web.settings import WebSettings
 
 TITLE = "Invoke Host"
+
+# Not from the `mimetypes` module, which knows what the operating system's files say.
+_MEDIA_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
 
 _STATIC = files("invoke_host.web") / "static"
 _PAGES = {"/": ("index.html", PAGE_POLICY), "/docs": ("docs.html", DOCS_POLICY)}
@@ -121,5 +128,4 @@ def _swagger_folder() -> Path | None:
 
 
 def _media_type(name: str) -> str:
-    media = mimetypes.types_map[Path(name).suffix]
-    return f"{media}; charset=utf-8" if media.startswith("text/") else media
+    return _MEDIA_TYPES[Path(name).suffix]

@@ -1,4 +1,4 @@
-"""The first schema: users, queue, images, events; and the internal user `system` that owns what single-user mode makes."""
+"""The first schema: users, queue, images, events; and the user `system` that owns what single-user mode makes."""
 
 from __future__ import annotations
 
@@ -203,12 +203,12 @@ def _images() -> None:
         sa.Column("has_workflow", sa.Boolean, nullable=False, server_default=sa.false()),
         sa.Column("session_id", UUID),
         sa.Column("node_id", sa.String(64)),
-        sa.Column("metadata", sa.Text),
         sa.Column("sha256", sa.String(64), nullable=False),
         sa.Column("size_bytes", sa.BigInteger, nullable=False),
         sa.Column("thumbnail_sha256", sa.String(64), nullable=False),
         sa.Column("created_at", TIMESTAMP, nullable=False),
         sa.Column("updated_at", TIMESTAMP, nullable=False),
+        sa.Column("metadata", sa.Text),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_images")),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_images_user_id_users")),
         sa.UniqueConstraint("name", name=op.f("uq_images_name")),

@@ -47,7 +47,7 @@ class Runner:
                 example.evaluate()
             except SkipTest:
                 continue  # the reason stands on the page; a test of its own asks for it
-            done += example.region.parsed is not None
+            done += "language" in example.region.lexemes
         return done
 
     def parse(self, page: Path) -> Document:

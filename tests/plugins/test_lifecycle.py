@@ -26,6 +26,7 @@ async def invoke_event(host, event):
     {event}
 """
 
+EVENT = Event("images_changed", {"added": ["x.png"]}, None, datetime(2026, 1, 1, tzinfo=UTC), id=1)
 HANG = "await asyncio.Event().wait()"
 RAISE = "raise OSError('{name} is broken')"
 
@@ -122,7 +123,18 @@ async def test_an_event_subscriber_that_raises_or_hangs_is_logged_and_the_others
     add("bad", event=failure)
     add("one")
     registry = load_plugins("bad", "one")
-    event = Event("images_changed", {"added": ["x.png"]}, None, datetime(2026, 1, 1, tzinfo=UTC), id=1)
-    await registry.broadcast_event(event, host)
-    assert trace() == ["bad:images_changed", "one:images_changed"]
+    await registry.startup(host)
+    await registry.broadcast_event(EVENT, host)
+    assert trace()[2:] == ["bad:images_changed", "one:images_changed"]
     assert log.events("hook_failed")[0]["hook"] == "invoke_event"
+
+
+async def test_events_reach_plugins_only_between_their_startup_and_their_shutdown(add, load_plugins, host, trace):
+    add("one")
+    registry = load_plugins("one")
+    await registry.broadcast_event(EVENT, host)
+    await registry.startup(host)
+    await registry.broadcast_event(EVENT, host)
+    await registry.shutdown(host)
+    await registry.broadcast_event(EVENT, host)
+    assert trace() == ["+one", "one:images_changed", "-one"]

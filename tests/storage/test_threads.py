@@ -76,7 +76,7 @@ async def test_a_write_canceled_while_it_waits_never_happens(storage: Storage) -
     assert await storage.read(ids) == ["blocker"]
 
 
-async def test_a_write_canceled_while_it_runs_commits_and_leaves_no_transaction(storage: Storage, tmp_path: Path) -> None:
+async def test_a_write_canceled_while_it_runs_commits_and_holds_no_lock(storage: Storage, tmp_path: Path) -> None:
     told = asyncio.Event()
     storage.on_commit(told.set)
     blocker = Blocker(storage)
@@ -153,7 +153,7 @@ async def test_a_closed_storage_opens_again(storage: Storage) -> None:
     await storage.write(add_user, "alice")
     await storage.close()
     await storage.open()
-    assert await storage.read(quick(ids)) == ["alice"]
+    assert await storage.read(quick(lambda connection: ids(connection))) == ["alice"]
 
 
 async def test_closing_waits_for_the_write_that_runs(storage: Storage) -> None:

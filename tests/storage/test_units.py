@@ -53,7 +53,7 @@ async def test_a_reference_to_nothing_is_a_conflict(each_storage: Storage) -> No
 
 
 async def test_a_missing_value_is_a_mistake_and_no_conflict(each_storage: Storage) -> None:
-    with pytest.raises(Exception, match="(?i)null") as caught:
+    with pytest.raises(Exception, match=r"(?i)null") as caught:
         await each_storage.write(lambda connection: connection.execute(insert(users).values(id="x")).rowcount)
     assert not isinstance(caught.value, StorageError)
 

@@ -39,6 +39,7 @@ class Page:
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self.complaints: list[str] = []
         self.requested: list[str] = []
+        self._loaded = asyncio.Event()
         self._socket = socket
         self._numbers = itertools.count(1)
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
@@ -52,12 +53,14 @@ class Page:
         return await asyncio.wait_for(self._answers[number], 20)
 
     async def open(self, url: str, *, dark: bool = False) -> None:
-        """Go there."""
+        """Go there; returns when the page and its scripts are loaded."""
+        self._loaded.clear()
         for domain in ("Page", "Runtime", "Log", "Network"):
             await self.send(f"{domain}.enable")
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         await self.send("Emulation.setEmulatedMedia", features=[scheme])
         await self.send("Page.navigate", url=url)
+        await asyncio.wait_for(self._loaded.wait(), 20)
 
     async def evaluate(self, script: str) -> Any:
         """The value of an expression in the page; a promise is awaited."""
@@ -99,7 +102,9 @@ class Page:
             self._note(content["method"], content["params"])
 
     def _note(self, method: str, params: dict[str, Any]) -> None:
-        if method == "Runtime.exceptionThrown":
+        if method == "Page.loadEventFired":
+            self._loaded.set()
+        elif method == "Runtime.exceptionThrown":
             self.complaints.append(params["exceptionDetails"].get("exception", {}).get("description", "exception"))
         elif method == "Runtime.consoleAPICalled" and params["type"] in ("error", "warning", "assert"):
             self.complaints.append(" ".join(str(each.get("value", each.get("description"))) for each in params["args"]))

@@ -91,7 +91,7 @@ async def test_a_body_over_the_limit_is_413_when_chunked(client):
 async def test_a_compressed_body_is_415_before_it_is_unpacked(client):
     bomb = gzip.compress(b" " * 50_000_000)
     headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
-    answer = await client.post(THINGS, data=bomb[:900], headers=headers)
+    answer = await client.post(THINGS, data=bomb, headers=headers)
     assert answer.status == 415
 
 

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from invoke_host.api import StartupError
 from invoke_host.testing.app import run_app
-from invoke_host.web import server
+from invoke_host.web import inputs, server
 
 from .things import a_route
 
@@ -123,3 +123,49 @@ async def test_stopping_twice_is_harmless():
     running = await server.start(app_with(hello), "127.0.0.1", 0)
     await running.stop()
     await running.stop()
+
+
+async def raw(url: str, sent: bytes) -> bytes:
+    """What comes back for these bytes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+    writer.write(sent)
+    try:
+        return await asyncio.wait_for(reader.read(), 5)
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x00\xff garbage\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: h\r\nBad Header\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: h\r\nX: " + b"x" * 20_000 + b"\r\n\r\n",
+        b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\nHost: h\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
+    ],
+)
+async def test_what_is_not_http_is_400_and_closes_the_connection(make_app, sent):
+    client = await make_app([])
+    answer = await raw(client.url, sent)
+    assert answer.startswith((b"HTTP/1.0 400", b"HTTP/1.1 400"))
+    assert b"Traceback" not in answer
+
+
+async def test_a_damaged_chunked_body_is_400(make_app, log):
+    logger, captured = log
+    client = await make_app([a_route("/t", method="POST", body=dict)], log=logger)
+    head = b"POST /t HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    answer = await raw(client.url, head + b"not a size\r\n{}\r\n0\r\n\r\n")
+    assert b" 400 " in answer.partition(b"\r\n")[0]
+    assert captured.calls == []
+
+
+async def test_a_body_that_never_comes_is_given_up(make_app, monkeypatch):
+    monkeypatch.setattr(inputs, "BODY_TIMEOUT_S", 0.05)
+    client = await make_app([a_route("/t", method="POST", body=dict)])
+    head = b"POST /t HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Type: application/json\r\n"
+    answer = await raw(client.url, head + b"Content-Length: 9\r\n\r\n")
+    assert b" 400 " in answer.partition(b"\r\n")[0]
+    assert b"did not arrive" in answer

@@ -15,8 +15,6 @@ url_option = click.option(
     "--url", envvar="INVOKE_HOST_URL", show_envvar=True, help="The host to talk to; by default that of the root folder."
 )
 
-_SHOWN = 50
-
 
 @click.group()
 def queue() -> None:
@@ -24,26 +22,25 @@ def queue() -> None:
 
 
 @queue.command("list")
-@click.option("--all", "everything", is_flag=True, help="Finished items too.")
+@click.option("--all", "everything", is_flag=True, help="Finished items too, newest first.")
 @click.option(
-    "--limit", default=_SHOWN, show_default=True, type=click.IntRange(1, 1000), help="How many items, newest first."
+    "--limit", default=50, show_default=True, type=click.IntRange(1, 1000), help="Show no more items than that."
 )
 @url_option
 @json_option
 @pass_cli
 def list_items(cli: CliContext, everything: bool, limit: int, url: str | None, as_json: bool) -> None:
-    """List items that wait or run, newest first."""
-    rows = asyncio.run(_list(cli, url, limit))
-    if not everything:
-        rows = [row for row in rows if row["status"] in ("pending", "in_progress")]
+    """List what runs, then what waits, oldest first."""
+    rows = asyncio.run(_list(cli, url, limit if everything else None))
     if as_json:
-        print_json(rows)
+        print_json(rows[:limit])
         return
     if not rows:
-        click.echo("the queue is empty" if not everything else "nothing has been enqueued yet")
+        click.echo("nothing has been enqueued yet" if everything else "nothing runs or waits")
         return
-    columns = ["item", "status", "device", "batch", "created", "pictures"]
-    print_table(columns, [_cells(row) for row in rows])
+    print_table(["item", "status", "device", "batch", "created", "pictures"], [_cells(row) for row in rows[:limit]])
+    if len(rows) > limit:
+        click.echo(f"… and {len(rows) - limit} more")
 
 
 @queue.command()
@@ -74,13 +71,23 @@ def cancel(
         click.echo(f"item {item_id} is {status} and stays so")
 
 
-async def _list(cli: CliContext, url: str | None, limit: int) -> list[dict[str, Any]]:
-    from invoke_host.cli.client import connect
+async def _list(cli: CliContext, url: str | None, newest: int | None) -> list[dict[str, Any]]:
+    """The newest items of any status; with None, those that are unfinished."""
+    from invoke_host.cli.client import IDS_AT_ONCE, connect
     from invoke_host.cli.running import find_or_fail
 
     async with connect(await find_or_fail(cli.root, url)) as client:
         ids = await client.item_ids()
-        return await client.items(ids[:limit])
+        if newest is not None:
+            return await client.items(ids[:newest])
+        unfinished: list[dict[str, Any]] = []
+        for start in range(0, len(ids), IDS_AT_ONCE):
+            page = await client.items(ids[start : start + IDS_AT_ONCE])
+            found = [row for row in page if row["status"] in ("pending", "in_progress")]
+            unfinished += found
+            if not found:
+                break  # a thousand finished items in a row: what is older is finished too
+        return sorted(unfinished, key=lambda row: (row["status"] == "pending", row["item_id"]))
 
 
 async def _cancel(

@@ -15,12 +15,12 @@ import diffusers
 import torch
 
 from invoke_host import __version__
-from invoke_host.api import Canceled, ExecutionError, Job, JobDone, JobFailed, JobProgress, JobStarted
+from invoke_host.api import Canceled, ExecutionError, Job, JobDone, JobFailed, JobProgress, JobStarted, OutOfMemory
 from invoke_host.generation.protocol import Configure, Ready
 from invoke_host.generation.worker import devices
 from invoke_host.generation.worker.channel import Channel
 from invoke_host.generation.worker.encoding import Picture, save
-from invoke_host.generation.worker.loading import ModelShelf, is_out_of_memory
+from invoke_host.generation.worker.loading import ModelShelf, is_out_of_memory, release_device_memory
 from invoke_host.generation.worker.prompt_cache import PromptCache
 from invoke_host.generation.worker.text_to_image import generate, native_size
 
@@ -47,23 +47,29 @@ class Engine:
 
     def run(self, job: Job) -> None:
         """Make the job's picture, or say why not. Never raises; a lost device ends the process."""
-        channel = self._channel
-        channel.send(JobStarted(job.id, self._place.name))
+        self._channel.send(JobStarted(job.id, self._place.name))
+        failure = self._attempt(job)
+        if failure is None:
+            return
+        # Here the exception and the tensors in its frames are gone, so this gives their memory back.
+        if failure.code == OutOfMemory.code:
+            gc.collect()
+            release_device_memory(self._place)
+            if self._shelf.drop_others(job.model):  # it may have been their room that was missing
+                failure = self._attempt(job)
+                if failure is None:
+                    return
+        self._channel.forget(job.id)
+        self._channel.send(failure)
+
+    def _attempt(self, job: Job) -> JobFailed | None:
         begun = time.perf_counter()
         try:
             picture = self._make(job)
         except Exception as error:  # noqa: BLE001 - whatever a model does, the next job must run
-            failure = self._failure(job, error)
-        else:
-            self._to_encode.put((picture, time.perf_counter() - begun))
-            return
-        # Here the exception and the tensors in its frames are gone, so this gives the memory back.
-        if failure.code == "out_of_memory":
-            gc.collect()
-            if self._place.kind == "cuda":
-                torch.cuda.empty_cache()
-        channel.forget(job.id)
-        channel.send(failure)
+            return self._failure(job, error)
+        self._to_encode.put((picture, time.perf_counter() - begun))
+        return None
 
     def _make(self, job: Job) -> Picture:
         channel = self._channel
@@ -118,7 +124,7 @@ class Engine:
             return JobFailed(job.id, error.code, str(error))
         if is_out_of_memory(error):
             text = f"{self._place.name} has too little memory for {job.width}x{job.height}; ask for a smaller picture."
-            return JobFailed(job.id, "out_of_memory", text)
+            return JobFailed(job.id, OutOfMemory.code, text)
         traceback.print_exception(error, file=sys.stderr)
         if "CUDA error" in str(error):
             os._exit(EXIT_DEVICE_LOST)  # the CUDA context is dead; the host starts another worker and tries again

@@ -50,18 +50,27 @@ class ModelShelf:
         """
         key = str(offer.path)
         if key not in self._models:
-            while len(self._models) >= self._limit:
-                self._models.popitem(last=False)
+            self._drop(len(self._models) + 1 - self._limit)
             self._models[key] = self._load(offer)
             gc.collect()
             gc.freeze()  # a loaded model is hundreds of thousands of objects that the collector need not walk again
         self._models.move_to_end(key)
         return self._models[key]
 
-    def clear(self) -> None:
-        """Drop all models."""
-        self._models.clear()
-        gc.unfreeze()
+    def drop_others(self, offer: ModelOffer) -> bool:
+        """Keep that model only; True if there were others."""
+        if str(offer.path) in self._models:
+            self._models.move_to_end(str(offer.path))
+        return self._drop(len(self._models) - self.has(offer))
+
+    def _drop(self, count: int) -> bool:
+        for _ in range(count):
+            self._models.popitem(last=False)
+        if count > 0:
+            gc.unfreeze()  # what is frozen is never collected
+            gc.collect()
+            release_device_memory(self._place)
+        return count > 0
 
     def _load(self, offer: ModelOffer) -> LoadedModel:
         try:
@@ -87,6 +96,12 @@ class ModelShelf:
         pipeline.set_progress_bar_config(disable=True)
         pipeline.to(self._place.name)
         return LoadedModel(pipeline, dict(pipeline.scheduler.config), facts)
+
+
+def release_device_memory(place: Place) -> None:
+    """Give back what torch keeps for later; hundreds of milliseconds on a GPU, so never per picture."""
+    if place.kind == "cuda":
+        torch.cuda.empty_cache()
 
 
 def is_out_of_memory(error: BaseException) -> bool:

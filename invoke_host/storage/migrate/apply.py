@@ -1,4 +1,4 @@
-"""One migration, applied in one transaction: all of it and its version row, or nothing. The only user of Alembic's runtime.
+"""One migration, applied in one transaction: all of it and its version row, or nothing.
 
 The transaction is opened here and not by Alembic, so that it holds the creation of the version table too, and so that
 what the migration left behind can be checked while it can still be rolled back.
@@ -63,7 +63,7 @@ def _run(connection: Connection, lineage: MigrationLineage, revision: str) -> No
 
 @contextmanager
 def _foreign_keys_off(connection: Connection) -> Iterator[None]:
-    """SQLite changes a table by building another and dropping the first; with foreign keys on, that deletes its children.
+    """SQLite changes a table by building another and dropping the first; with foreign keys on, its children go too.
 
     The pragma does nothing inside a transaction, so it is set before; `_check_foreign_keys` makes up for it.
     """

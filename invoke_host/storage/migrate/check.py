@@ -20,7 +20,7 @@ class CheckReport:
 
 
 def check(engine: Engine, backend: StorageBackend, lineages: Sequence[MigrationLineage]) -> CheckReport:
-    """Compare tables with models and let the backend look for damage. Reads everything, so it takes time; changes nothing.
+    """Compare tables with models and let the backend look for damage. Reads everything, changes nothing.
 
     Raises:
         SchemaError: the files of a lineage are no single line.

@@ -1,4 +1,4 @@
-"""The revisions of a lineage, read from its files as text: importing Alembic to learn that nothing is to do costs 0.2 s."""
+"""The revisions of a lineage, read from its files as text: importing Alembic to learn that all is well costs 0.2 s."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ def read_revisions(lineage: MigrationLineage) -> Revisions:
         text = file.read_text("utf-8")
         revision, down = _REVISION.search(text), _DOWN.search(text)
         if revision is None or down is None:
-            raise SchemaError(f"{file}: `revision` and `down_revision` must each be a plain string (or None) on one line")
+            raise SchemaError(
+                f"{file}: `revision` and `down_revision` must each be a plain string (or None) on one line"
+            )
         parent = down[2]
         if parent in parents:
             raise SchemaError(
@@ -55,5 +57,3 @@ def read_revisions(lineage: MigrationLineage) -> Revisions:
         missing = sorted(set(parents.values()) - set(order))
         raise SchemaError(f"{folder}: {', '.join(missing)} can't be reached from the first migration")
     return Revisions(tuple(order))
-
-

@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 from structlog.typing import FilteringBoundLogger
 
-from invoke_host.api import MigrationLineage, SchemaError, StorageBackend, StorageError
+from invoke_host.api import MigrationLineage, SchemaError, StorageBackend, StorageError, StorageReadOnly, StorageUnavailable
 from invoke_host.clock import Clock, SystemClock
 from invoke_host.storage.migrate.revisions import read_revisions
 from invoke_host.storage.migrate.state import LineageStatus, status
@@ -75,9 +75,9 @@ def upgrade(
     """Apply what is pending. When two hosts start at once, one migrates and the other waits and finds nothing to do.
 
     Raises:
-        SchemaError: the schema can't be upgraded, or a migration failed. Migrations before it stay applied, of itself
-            nothing stays; trying again goes on with it.
-        StorageError: the database can't be used, the backup failed, or the lock was not free in time.
+        SchemaError: the schema can't be upgraded, the backup failed, or a migration did. Migrations before that one
+            stay applied, of itself nothing stays; trying again goes on with it.
+        StorageError: the database can't be used, or the lock was not free in time.
     """
     with backend.migration_lock(lock_timeout_s):
         found = status(engine, backend, lineages)
@@ -104,15 +104,13 @@ def _apply(
 
     try:
         apply(engine, lineage, revision)
-    except StorageError:
-        raise
     except Exception as error:
-        known = backend.classify(error)
-        if known is not None:
+        known = error if isinstance(error, StorageError) else backend.classify(error)
+        if isinstance(known, (StorageUnavailable, StorageReadOnly)):
             raise known from error
         kept = f" A backup from before is {copy}." if copy else ""
         raise SchemaError(
-            f"migration {revision!r} of {lineage.name!r} failed and was rolled back, nothing of it remains: {error}.{kept}"
+            f"migration {revision!r} of {lineage.name!r} failed and was rolled back, nothing of it is left: {error}.{kept}"
         ) from error
 
 
@@ -123,13 +121,13 @@ def _refuse(found: Sequence[LineageStatus]) -> None:
 
 
 def _require_host(lineages: Sequence[MigrationLineage]) -> None:
-    """Host migrations come first, so what a plugin requires is there when its turn comes, if this host has it at all."""
+    """Host migrations come first: what a plugin requires is there when its turn comes, if this host has it at all."""
     host = read_revisions(lineages[0])
     for lineage in lineages[1:]:
         if lineage.requires_host is not None and lineage.requires_host not in host.order:
             raise SchemaError(
                 f"plugin {lineage.name!r} needs revision {lineage.requires_host!r} of the schema {lineages[0].name!r}; "
-                f"this program has it up to {host.head!r}. Install a newer invoke-host, or an older version of the plugin"
+                f"this program has it up to {host.head!r}. Install a newer invoke-host, or an older plugin"
             )
 
 
@@ -143,7 +141,12 @@ def _back_up(
     if all(each.current is None for each in found):
         return None  # nothing is in it yet
     name = f"before-upgrade-from-{found[0].current or 'nothing'}-{moment:%Y%m%dT%H%M%S.%fZ}.db"
-    copy = backend.backup(backup_dir / name)
+    try:
+        copy = backend.backup(backup_dir / name)
+    except (OSError, StorageError) as error:
+        raise SchemaError(
+            f"the schema was not upgraded, because no backup could be written to {backup_dir}: {error}"
+        ) from error
     if copy is None:
         log.warning("no backup before the upgrade: with this database that is the operator's job")
     else:

@@ -1,4 +1,4 @@
-"""How a database's schema stands to this program, lineage by lineage, from the version rows and the names of the tables."""
+"""How a database's schema stands to this program, lineage by lineage: from the version rows and the tables' names."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import Connection, Engine, column, inspect, select, table
+from sqlalchemy import ColumnClause, Connection, Engine, column, inspect, select, table
 
 from invoke_host.api import MigrationLineage, SchemaError, StorageBackend
 from invoke_host.storage.migrate.revisions import Revisions, read_revisions
@@ -36,8 +36,8 @@ class LineageStatus:
         """Why this schema can't be used and can't be upgraded, or None."""
         if self.state == "newer":
             return (
-                f"the schema {self.name!r} of the database is at revision {self.current!r}, which this program (it knows "
-                f"up to {self.head!r}) has never heard of: a newer version has used the database. Start that version, or "
+                f"the schema {self.name!r} of the database is at revision {self.current!r}, unknown to this program, "
+                f"which knows up to {self.head!r}: a newer version has used the database. Start that version, or "
                 "restore the backup made before its upgrade"
             )
         if self.state == "untracked":
@@ -102,7 +102,7 @@ def _belongs(lineage: MigrationLineage, name: str) -> bool:
 
 
 def _revision(connection: Connection, version_table: str) -> str | None:
-    number = column("version_num")
+    number: ColumnClause[str] = column("version_num")
     rows: Sequence[str] = connection.scalars(select(number).select_from(table(version_table, number))).all()
     if len(rows) > 1:
         raise SchemaError(f"the table {version_table} holds {len(rows)} revisions, {', '.join(rows)}; expected one")

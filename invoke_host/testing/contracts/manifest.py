@@ -16,7 +16,10 @@ import re
 import subprocess
 import sys
 from importlib.metadata import distribution
+from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import pytest
 import structlog
@@ -91,8 +94,14 @@ class ManifestContract:
         return manifest_of(self.plugin, candidate.load(), candidate.version)
 
     def readme(self) -> str:
-        """The plugin's README, as its package carries it. Override it if it is somewhere else."""
-        return distribution(self.find().distribution).read_text("METADATA") or ""
+        """The plugin's README: in its checkout if it is installed editable, else as its package carries it."""
+        installed = distribution(self.find().distribution)
+        source = json.loads(installed.read_text("direct_url.json") or "{}")
+        if source.get("dir_info", {}).get("editable"):
+            # What pip copied into the metadata is as old as the installation.
+            checkout = Path(url2pathname(urlsplit(source["url"]).path))
+            return "\n".join(page.read_text(encoding="utf-8") for page in sorted(checkout.glob("README*")))
+        return installed.read_text("METADATA") or ""
 
     def test_it_loads_by_its_entry_point_and_fits_this_host(self) -> None:
         """One distribution installs it; its manifest has its name and an API range that contains this host's."""

@@ -40,7 +40,7 @@ _MAX_FINDINGS = 20
 
 
 class SqliteBackend(StorageBackend):
-    """One database file in WAL mode. Its folder must be on a local disk: WAL does not work over network file systems."""
+    """One database file in WAL mode. Its folder must be on a local disk: WAL does not work over a network."""
 
     name: ClassVar[str] = "sqlite"
     capabilities: ClassVar[StorageCapabilities] = StorageCapabilities(

@@ -15,10 +15,10 @@ def backup(source: Path, target: Path) -> Path:
     part.unlink(missing_ok=True)
     os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     try:
-        with closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=rw", uri=True)) as origin:
-            with closing(sqlite3.connect(part)) as copy:
-                origin.backup(copy)
-                copy.execute("PRAGMA journal_mode=DELETE")  # one file, complete without companions
+        uri = f"{source.absolute().as_uri()}?mode=rw"
+        with closing(sqlite3.connect(uri, uri=True)) as origin, closing(sqlite3.connect(part)) as copy:
+            origin.backup(copy)
+            copy.execute("PRAGMA journal_mode=DELETE")  # one file, complete without companions
         _fsync(part)
         part.replace(target)
         _fsync(target.parent)

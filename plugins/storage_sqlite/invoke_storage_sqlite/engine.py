@@ -1,8 +1,9 @@
-"""The SQLAlchemy engine over a SQLite file: pragmas for each connection, and transactions that begin the way they will go.
+"""The SQLAlchemy engine over a SQLite file: pragmas for each connection, and transactions that begin as they will go.
 
-Python's driver begins transactions by its own rules, which hide DDL from rollback and turn readers into writers half-way
-(SQLITE_BUSY_SNAPSHOT, which no timeout helps against). So the driver is told to keep out (`isolation_level=None`), and
-every transaction begins here: `BEGIN IMMEDIATE` for units that write, `BEGIN` on a connection that can't write for others.
+Python's driver begins transactions by its own rules, which hide DDL from rollback and turn readers into writers
+half-way (SQLITE_BUSY_SNAPSHOT, which no timeout helps against). So the driver is told to keep out
+(`isolation_level=None`), and every transaction begins here: `BEGIN IMMEDIATE` for units that write, `BEGIN` on a
+connection that can't write for all others.
 """
 
 from __future__ import annotations

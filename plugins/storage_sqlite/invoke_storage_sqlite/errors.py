@@ -44,7 +44,9 @@ def classify(error: BaseException, path: Path) -> StorageError | None:
     if code == sqlite3.SQLITE_FULL:
         return StorageReadOnly(f"the disk of {path} is full; make room, the host goes on by itself")
     if code in _READ_ONLY:
-        return StorageReadOnly(f"the database {path} can't be written ({cause}); check owner and mode of file and folder")
+        return StorageReadOnly(
+            f"the database {path} can't be written ({cause}); check owner and mode of file and folder"
+        )
     if code in _LOCKED:
         return StorageUnavailable(f"the database {path} is locked by another process; try again")
     if code in _DAMAGED:

@@ -1,0 +1,236 @@
+"""Brings items to the executor and keeps their leases: claim, run, renew, stop what was canceled, drain at shutdown.
+
+The database is the truth. A commit of this process wakes the loops at once; other processes' changes are found by
+looking once a second. Who is next is decided when the executor has room, not before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from contextlib import suppress
+from typing import TypeVar
+
+from structlog.typing import FilteringBoundLogger
+
+from invoke_host import ids
+from invoke_host.api import BlobStore, Executor, StorageError
+from invoke_host.clock import Clock, timestamp
+from invoke_host.config.schema import QueueConfig
+from invoke_host.faults import failpoint
+from invoke_host.queue.attempt import Attempt, AttemptRunner, Emitter, Models
+from invoke_host.queue.store import lease
+from invoke_host.queue.store.claim import claim, claimable
+from invoke_host.queue.store.items import QueueItem
+from invoke_host.storage import Storage
+
+T = TypeVar("T")
+
+#: How often to look for what other processes changed.
+POLL_S = 1.0
+
+#: What running jobs get to notice that they are stopped, and finished ones to be stored, after a drain's time is over.
+GRACE_S = 5.0
+
+
+class Dispatcher:
+    """The one scheduler of this host. All methods belong to the event loop."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        blobs: BlobStore,
+        executor: Executor,
+        models: Models,
+        clock: Clock,
+        hub: Emitter,
+        log: FilteringBoundLogger,
+        *,
+        config: QueueConfig | None = None,
+        poll_s: float = POLL_S,
+    ) -> None:
+        settings = config or QueueConfig()
+        self._storage = storage
+        self._executor = executor
+        self._clock = clock
+        self._log = log
+        self._lease_s = float(settings.lease_s)
+        self._poll_s = poll_s
+        self._running: dict[str, tuple[Attempt, asyncio.Task[None]]] = {}
+        self._work = asyncio.Event()
+        self._look = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._runner = AttemptRunner(
+            storage,
+            blobs,
+            executor,
+            models,
+            clock,
+            hub,
+            log,
+            most_deaths=settings.max_worker_deaths,
+            stopping=self._stopping,
+        )
+        self._hurry = asyncio.Event()
+        self._loops: list[asyncio.Task[None]] = []
+
+    @property
+    def running(self) -> int:
+        """How many items are being worked on now."""
+        return len(self._running)
+
+    def start(self) -> None:
+        """Begin to claim. Recovery must be over, for what it finds in progress counts as dead."""
+        self._storage.on_commit(self._wake)
+        self._loops = [
+            asyncio.create_task(self._claim_loop(), name="queue claims"),
+            asyncio.create_task(self._watch_loop(), name="queue leases"),
+        ]
+
+    async def stop(self, drain_s: float) -> None:
+        """Claim nothing more, let what runs finish for `drain_s`, give the rest back to the queue, and stop.
+
+        What is given back counts as never begun. Call it before the executor is stopped; harmless when repeated.
+        """
+        self._stopping.set()
+        if not self._loops:
+            return
+        claims, watch = self._loops
+        await claims
+        await self._finish_running(drain_s)
+        await self._give_back()
+        watch.cancel()
+        with suppress(asyncio.CancelledError):
+            await watch
+        self._loops = []
+
+    def hurry(self) -> None:
+        """Make a `stop` that waits give up waiting."""
+        self._hurry.set()
+
+    def _wake(self) -> None:
+        self._work.set()
+        self._look.set()
+
+    # Claiming ------------------------------------------------------------------------------------------------------
+
+    async def _claim_loop(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                room = await self._unless_stopping(self._executor.capacity())
+                if room and not await self._fill(room):
+                    await self._signal(self._work, self._poll_s)
+            except StorageError as error:
+                self._log.warning("the queue can't be read, trying again", error=str(error))
+                await self._signal(self._stopping, self._poll_s)
+            except Exception:  # noqa: BLE001 - whatever it is, a host that claims no more is worse
+                self._log.exception("claiming failed, trying again", error_id=ids.error_id())
+                await self._signal(self._stopping, self._poll_s)
+
+    async def _fill(self, room: int) -> int:
+        """Begin up to `room` items; returns how many were there."""
+        begun = 0
+        self._work.clear()  # before looking, so that a commit in between is not missed
+        while begun < room and not self._stopping.is_set() and await self._storage.read(claimable):
+            item = await self._storage.write(claim, token=ids.new_token(), lease_s=self._lease_s, now=self._now())
+            if item is None:
+                break
+            failpoint("claim.after_commit")
+            self._begin(item)
+            begun += 1
+        return begun
+
+    def _begin(self, item: QueueItem) -> None:
+        attempt = Attempt(item, item.lease_token or "")
+        task = asyncio.create_task(self._runner.run(attempt), name=f"queue item {item.id}")
+        self._running[attempt.token] = (attempt, task)
+        task.add_done_callback(lambda done: self._ended(attempt, done))
+
+    def _ended(self, attempt: Attempt, task: asyncio.Task[None]) -> None:
+        self._running.pop(attempt.token, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._log.error("an item was left unfinished", item_id=attempt.item.id, exc_info=error)
+
+    # Watching ------------------------------------------------------------------------------------------------------
+
+    async def _watch_loop(self) -> None:
+        renew_at = self._clock.monotonic() + self._lease_s / 3
+        while True:
+            self._look.clear()
+            try:
+                await self._stop_lost()
+                if self._clock.monotonic() >= renew_at:
+                    await self._renew()
+                    renew_at = self._clock.monotonic() + self._lease_s / 3
+            except StorageError as error:
+                self._log.warning("leases can't be renewed, trying again", error=str(error))
+            except Exception:  # noqa: BLE001 - as in _claim_loop
+                self._log.exception("watching the queue failed, trying again", error_id=ids.error_id())
+            await self._signal(self._look, self._poll_s)
+
+    async def _stop_lost(self) -> None:
+        """Stop the work on items that were canceled or deleted, by whichever process."""
+        watched = [attempt for attempt, _ in self._running.values() if not (attempt.lost or attempt.saving)]
+        if not watched:
+            return
+        held = await self._storage.read(lease.held, [attempt.token for attempt in watched])
+        for attempt in watched:
+            if attempt.token not in held and not attempt.saving:
+                attempt.lost = True
+                await self._executor.cancel(attempt.token)
+
+    async def _renew(self) -> None:
+        if self._running:
+            await self._storage.write(lease.renew, list(self._running), lease_s=self._lease_s)
+        # After the renewal, so that a host that was stopped for a while does not take its own items for dead.
+        if await self._storage.read(lease.any_expired):
+            returned, failed = await self._storage.write(lease.recover, expired_only=True, now=self._now())
+            self._log.warning("leases ran out", returned=len(returned), failed=len(failed))
+
+    # Stopping ------------------------------------------------------------------------------------------------------
+
+    async def _finish_running(self, timeout_s: float) -> None:
+        if not self._running or timeout_s <= 0:
+            return
+        tasks = [task for _, task in self._running.values()]
+        finished = asyncio.ensure_future(asyncio.wait(tasks))
+        hurried = asyncio.ensure_future(self._hurry.wait())
+        await asyncio.wait((finished, hurried), timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        finished.cancel()
+        hurried.cancel()
+
+    async def _give_back(self) -> None:
+        left = [attempt.token for attempt, _ in self._running.values() if not attempt.saving]
+        if left:
+            try:
+                items = await self._storage.write(lease.give_back, left, now=self._now())
+                self._log.info("unfinished items were given back", count=len(items))
+            except StorageError as error:
+                self._log.warning("unfinished items are recovered at the next start", error=str(error))
+            for token in left:
+                await self._executor.cancel(token)
+        tasks = [task for _, task in self._running.values()]
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=GRACE_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def _unless_stopping(self, awaitable: Awaitable[T]) -> T | None:
+        """What it returns, or None as soon as the dispatcher is told to stop."""
+        wanted = asyncio.ensure_future(awaitable)
+        stop = asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait({wanted, stop}, return_when=asyncio.FIRST_COMPLETED)
+            return wanted.result() if wanted.done() else None
+        finally:
+            stop.cancel()
+            wanted.cancel()
+
+    async def _signal(self, event: asyncio.Event, timeout_s: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await event.wait()
+
+    def _now(self) -> str:
+        return timestamp(self._clock.now())

@@ -1,0 +1,136 @@
+"""What is accepted is in the database once, however often and however concurrently it is asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+from sqlalchemy import func, select
+
+from invoke_host.api import Conflict, TooManyRequests
+from invoke_host.events.store import read_after
+from invoke_host.generation.requests import GenerationRequest
+from invoke_host.queue.service import QueueService
+from invoke_host.queue.tables import batches, queue_items
+
+from .conftest import ALICE, BOB, Line
+
+
+def test_a_batch_becomes_one_pending_item_per_picture(each_line: Line) -> None:
+    done = each_line.add(ALICE, 3, origin="test", destination="gallery")
+    items = [each_line.item(item_id) for item_id in done.item_ids]
+    assert [item.batch_index for item in items] == [0, 1, 2]
+    assert {(item.status, item.user_id, item.origin, item.destination) for item in items} == {
+        ("pending", "alice", "test", "gallery")
+    }
+    assert len({item.session_id for item in items}) == 3
+    assert (done.enqueued, done.requested, done.priority) == (3, 3, 0)
+    assert each_line.drift() == []
+
+
+def test_the_event_is_written_with_the_items(each_line: Line) -> None:
+    done = each_line.add(ALICE, 2, destination="canvas")
+    (event,) = each_line.storage.run_read(read_after, 0, 10)
+    assert (event.kind, event.audience) == ("batch_enqueued", "alice")
+    assert event.payload == {
+        "queue_id": "default",
+        "batch_id": done.batch_id,
+        "enqueued": 2,
+        "requested": 2,
+        "item_ids": done.item_ids,
+        "origin": None,
+        "destination": "canvas",
+        "priority": 0,
+        "user_id": "alice",
+    }
+
+
+def test_the_same_key_and_request_name_the_same_items(each_line: Line) -> None:
+    first = each_line.add(ALICE, 2, key="k1")
+    again = each_line.add(ALICE, 2, key="k1")
+    assert again.repeated
+    assert not first.repeated
+    assert (again.batch_id, again.item_ids) == (first.batch_id, first.item_ids)
+    assert each_line.storage.run_read(_count) == (1, 2)
+
+
+def test_the_same_key_for_another_request_is_a_conflict(each_line: Line) -> None:
+    each_line.add(ALICE, key="k1", digest="a" * 64)
+    with pytest.raises(Conflict, match="different request"):
+        each_line.add(ALICE, key="k1", digest="b" * 64)
+    assert each_line.storage.run_read(_count) == (1, 1)
+
+
+def test_keys_of_two_users_have_nothing_to_do_with_each_other(each_line: Line) -> None:
+    assert each_line.add(ALICE, key="k1").batch_id != each_line.add(BOB, key="k1").batch_id
+
+
+def test_a_full_queue_takes_what_fits_and_then_says_when_to_come_back(each_line: Line) -> None:
+    each_line.max_size = 5
+    part = each_line.add(ALICE, 7)
+    assert (part.enqueued, part.requested, len(part.item_ids)) == (5, 7, 5)
+    with pytest.raises(TooManyRequests, match="max_size") as refused:
+        each_line.add(BOB)
+    assert refused.value.headers["Retry-After"] == "10"
+    assert each_line.add(BOB, queue="other").enqueued == 1
+    each_line.must_claim()
+    assert each_line.add(BOB).enqueued == 1
+    assert each_line.drift() == []
+
+
+def test_a_repeated_key_is_answered_although_the_queue_is_full(each_line: Line) -> None:
+    each_line.max_size = 2
+    first = each_line.add(ALICE, 2, key="k1")
+    assert each_line.add(ALICE, 2, key="k1").item_ids == first.item_ids
+
+
+def test_prepending_goes_before_the_own_waiting_items(each_line: Line) -> None:
+    plain = each_line.add(ALICE)
+    front = each_line.add(ALICE, prepend=True)
+    more = each_line.add(ALICE, prepend=True)
+    assert (plain.priority, front.priority, more.priority) == (0, 1, 2)
+    assert each_line.order() == [*more.item_ids, *front.item_ids, *plain.item_ids]
+
+
+async def test_concurrent_requests_with_one_key_make_one_batch(
+    each_line: Line, access, models, clock, monkeypatch
+) -> None:
+    service = QueueService(each_line.storage, access, models, clock)
+    request = GenerationRequest(positive_prompt="a red apple", count=2)
+    answers = await asyncio.gather(
+        *(service.generate(ALICE, "default", request, idempotency_key="k") for _ in range(12))
+    )
+    assert len({tuple(answer.item_ids) for answer in answers}) == 1
+    assert sum(not answer.repeated for answer in answers) == 1
+    assert each_line.storage.run_read(_count) == (1, 2)
+    assert each_line.drift() == []
+
+
+async def test_concurrent_enqueues_never_overfill_the_queue(each_line: Line) -> None:
+    each_line.max_size = 10
+
+    def add() -> int:
+        try:
+            return each_line.add(ALICE, 3).enqueued
+        except TooManyRequests:
+            return 0
+
+    accepted = await asyncio.gather(*(asyncio.to_thread(add) for _ in range(8)))
+    assert sum(accepted) == 10
+    assert each_line.drift() == []
+
+
+def test_ten_thousand_items_are_one_bulk_insert(line: Line) -> None:
+    started = time.perf_counter()
+    done = line.add(ALICE, 10_000)
+    assert len(done.item_ids) == 10_000
+    assert time.perf_counter() - started < 5.0
+    assert line.drift() == []
+
+
+def _count(conn) -> tuple[int, int]:
+    return (
+        conn.execute(select(func.count()).select_from(batches)).scalar_one(),
+        conn.execute(select(func.count()).select_from(queue_items)).scalar_one(),
+    )
