@@ -42,7 +42,7 @@ from invoke_host.models.routes import MODELS
 from invoke_host.models.routes import ROUTES as MODEL_ROUTES
 from invoke_host.models.service import ModelCatalog
 from invoke_host.ops.banner import BannerFacts
-from invoke_host.plugins import HostServices, Makers, Offers, PluginRegistry, Supervisor, load
+from invoke_host.plugins import HostServices, Makers, Offers, Outcome, PluginRegistry, Supervisor, load
 from invoke_host.plugins.health import guarded
 from invoke_host.queue.dispatcher import Dispatcher
 from invoke_host.queue.recovery import RecoveryReport, recover
@@ -140,7 +140,8 @@ async def running(loaded: LoadedConfig, log: FilteringBoundLogger) -> AsyncItera
         stack.push_async_callback(executor.stop, 0.0)
         await registry.startup(services)
         stack.push_async_callback(registry.shutdown, services)
-        supervisor = Supervisor(offers.background_tasks(), log)
+        own = [Outcome("host", hub.prune_task(config.events.keep))]
+        supervisor = Supervisor([*own, *offers.background_tasks()], log)
         supervisor.start()
         stack.push_async_callback(supervisor.stop)
         dispatcher = Dispatcher(storage, blobs, executor, models, clock=clock, hub=hub, log=log, config=config.queue)

@@ -1,7 +1,7 @@
 """The root folder: everything one host owns, and the lock that keeps a second host out of it.
 
 ```
-invoke-host.toml   configuration          blobs/    pictures and thumbnails       backups/  database copies before upgrades
+invoke-host.toml   configuration          blobs/    pictures and thumbnails       backups/  copies before upgrades
 invoke-host.db     SQLite database        models/   models in the diffusers layout  secrets/  keys, mode 0700
 run/host.json      URL and process of the running host, for the command line
 ```

@@ -1,6 +1,6 @@
 """What may be done to what: actions, resource types, and policies that answer with SQL predicates.
 
-`visible(row) = OR(allow) AND NOT OR(deny) AND AND(restrict)`; NULL in allow is no, in deny is denied, in restrict is no.
+`visible(row) = OR(allow) AND NOT OR(deny) AND AND(restrict)`; NULL in allow or restrict is no, in deny denied.
 The same predicate answers the single check, the listing, the buttons of a page and "why"; there is no per-row callback.
 """
 
@@ -19,7 +19,7 @@ from invoke_host.api.identity import Actor
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """Something that can be done to a resource, `image.delete`. `see` marks the action that decides visibility (404)."""
+    """Something that can be done to a resource, `image.delete`. `see` marks the one that decides visibility (404)."""
 
     name: str
     resource: str
@@ -61,12 +61,12 @@ class Policy(ABC):
 
     @abstractmethod
     def grant(self, actor: Actor, action: Action, resource: ResourceType, facts: Mapping[str, Any]) -> Grant | None:
-        """This policy's word on the rows of `resource`; None = no opinion. Raising makes the request fail, never pass."""
+        """This policy's word on the rows of `resource`; None = no opinion. If it raises, the request fails."""
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Who may call a route. Build it with PUBLIC, LOGGED_IN, ADMIN or `requires(...)`; a route without one can't start."""
+    """Who may call a route. PUBLIC, LOGGED_IN, ADMIN or `requires(...)`; the host refuses a route without one."""
 
     level: Literal["public", "logged_in", "admin", "requires"]
     action: str | None = None

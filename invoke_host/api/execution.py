@@ -103,7 +103,7 @@ class JobDone:
 
 @dataclass(frozen=True, slots=True)
 class JobFailed:
-    """No (further) output will come. `code` is an ExecutionError code; `retry` says that the job itself may be innocent."""
+    """No (further) output will come. `code` is an ExecutionError code; `retry`: the job itself may be innocent."""
 
     job_id: str
     code: str

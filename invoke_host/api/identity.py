@@ -112,10 +112,10 @@ class AuthProvider(ABC):
 
     name: ClassVar[str]
 
-    async def open(self) -> None:
+    async def open(self) -> None:  # noqa: B027 - optional: most providers have nothing to open
         """Called once before the first request; may do I/O."""
 
-    async def close(self) -> None:
+    async def close(self) -> None:  # noqa: B027 - optional, as open
         """Called once after the last request; must be harmless when called twice."""
 
     def check_bind(self, host: str) -> str | None:

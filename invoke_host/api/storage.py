@@ -120,7 +120,7 @@ class BlobStore(ABC):
 
     @abstractmethod
     def adopt(self, staged: Path, key: str) -> BlobInfo:
-        """Make a staged file durable under `key`: fsync, rename, fsync of the folder. It is there whole or not at all."""
+        """Make a staged file durable under `key`: fsync, rename, fsync of the folder. There whole or not at all."""
 
     @abstractmethod
     def path(self, key: str) -> Path:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from invoke_host.access.engine import AccessEngine
-from invoke_host.api import Actor, BlobStore, NotFound
+from invoke_host.api import Actor, BlobStore, NotFound, StorageError
 from invoke_host.clock import Clock, timestamp
 from invoke_host.faults import failpoint
 from invoke_host.images import bulk, listing, rows, store, tombstones
@@ -133,7 +134,8 @@ class ImageService:
         if not names:
             return
         removed = await asyncio.to_thread(tombstones.remove_files, self._blobs, names)
-        await self._storage.write(tombstones.clear, removed)
+        with suppress(StorageError):  # the deletion itself is done; the tombstones wait for the next start
+            await self._storage.write(tombstones.clear, removed)
 
     def _now(self) -> str:
         return timestamp(self._clock.now())

@@ -94,7 +94,7 @@ queue_lanes = Table(
     metadata,
     Column("user_id", String(36), ForeignKey("users.id"), primary_key=True),
     Column("pending", Integer, nullable=False, server_default=text("0")),
-    # Turn at which it was served last; below zero: never, and the lower the longer its first item waits.
+    # Turn at which it was served last; below zero: never, or its turn was lost (counters.NEVER).
     Column("served", BigInteger, nullable=False, server_default=text("0")),
     Index(
         "ix_queue_lanes_waiting",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aiohttp import web
+from multidict import istr
 
 from invoke_host.api._web_keys import RequestKeys
 
@@ -18,14 +19,18 @@ PAGE_POLICY = (
 #: Swagger UI draws its icons from data: URLs.
 DOCS_POLICY = PAGE_POLICY.replace("img-src 'self'", "img-src 'self' data:")
 
-_DEFAULTS = (
-    ("Content-Security-Policy", API_POLICY),
-    ("X-Content-Type-Options", "nosniff"),
-    ("X-Frame-Options", "DENY"),
-    ("Referrer-Policy", "no-referrer"),
-    ("Cross-Origin-Resource-Policy", "same-origin"),
-    ("Cross-Origin-Opener-Policy", "same-origin"),
-    ("Cache-Control", "no-store"),
+#: Names are `istr` because a plain name is folded to lower case at each look-up.
+_DEFAULTS = tuple(
+    (istr(name), value)
+    for name, value in (
+        ("Content-Security-Policy", API_POLICY),
+        ("X-Content-Type-Options", "nosniff"),
+        ("X-Frame-Options", "DENY"),
+        ("Referrer-Policy", "no-referrer"),
+        ("Cross-Origin-Resource-Policy", "same-origin"),
+        ("Cross-Origin-Opener-Policy", "same-origin"),
+        ("Cache-Control", "no-store"),
+    )
 )
 
 
@@ -33,8 +38,7 @@ async def set_security_headers(request: web.Request, response: web.StreamRespons
     """`on_response_prepare` handler: adds what is not there yet, so that a handler can be stricter or allow caching."""
     headers = response.headers
     for name, value in _DEFAULTS:
-        if name not in headers:
-            headers[name] = value
+        headers.setdefault(name, value)
     headers["Server"] = "invoke-host"  # aiohttp has put its own and Python's version there
     request_id = request.get(RequestKeys.REQUEST_ID)
     if request_id is not None:

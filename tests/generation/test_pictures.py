@@ -207,6 +207,18 @@ async def test_a_staging_folder_that_is_gone_fails_the_job_only(executor, make_j
     assert isinstance((await run(executor, make_job()))[-1], JobDone)
 
 
+async def test_a_file_that_can_not_be_written_whole_fails_the_job_only_and_has_no_final_name(executor, make_job):
+    [pid] = executor.pids().values()
+    job = make_job(width=256, height=256)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+    [*_, failed] = await run(executor, job)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    assert (failed.code, failed.retry) == ("execution_error", False)
+    assert failed.message == "The picture could not be written: File too large."
+    assert files(job) == {"0.png.part"}
+    assert isinstance((await run(executor, make_job()))[-1], JobDone)
+
+
 async def test_a_picture_with_not_a_number_in_it_is_a_failure_and_not_a_black_square(executor, make_job):
     # kdpm_2_a loses all precision with this model's noise schedule; the catalogue does not offer it for that reason.
     free = replace(OFFER, schedulers=AVAILABLE)

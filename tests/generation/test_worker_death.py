@@ -91,17 +91,6 @@ async def test_death_in_the_middle_of_writing_leaves_no_file_under_a_final_name(
         assert files(job) == {"0.png.part"}
 
 
-async def test_a_full_disk_fails_the_job_and_not_the_worker(make_job):
-    async with running(make_executor("cpu", settings=with_failpoint("worker.half_written:nospace"))) as executor:
-        before = executor.pids()
-        job = make_job()
-        *_, failed = await run(executor, job)
-        assert (failed.code, failed.retry) == ("execution_error", False)
-        assert failed.message.startswith("The picture could not be written: no space left on device")
-        assert isinstance((await run(executor, make_job()))[-1], JobDone)
-        assert executor.pids() == before
-
-
 async def test_stop_lets_the_running_job_finish_within_the_grace_and_sigterm_does_not_hurt_it(make_job):
     executor = make_executor("cpu")
     async with running(executor):

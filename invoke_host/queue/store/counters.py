@@ -16,8 +16,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from invoke_host.queue.store.items import Status
 from invoke_host.queue.tables import destination_counts, queue_counts, queue_items, queue_lanes
 
-#: Lanes that were never served begin this far below zero, plus the id of their first item: before all others, and
-#: among themselves in the order in which they came.
+#: Lanes that were never served stand this far below zero, plus the id of their first item: before all others, and
+#: among themselves in the order in which they came. So do lanes whose turn was lost to a restart.
 NEVER = -(2**60)
 
 

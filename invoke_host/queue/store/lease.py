@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, Connection, bindparam, func, select, update
 
 from invoke_host.queue.store.announce import status_changed
-from invoke_host.queue.store.counters import Tally
+from invoke_host.queue.store.counters import NEVER, Tally
 from invoke_host.queue.store.items import ITEM_COLUMNS, QueueItem, has_status, queue_item
 from invoke_host.queue.tables import queue_items, queue_lanes
 from invoke_host.storage import quick
@@ -112,9 +112,10 @@ def _to_pending(conn: Connection, which: ColumnElement[bool], *, attempts: int, 
     tally = Tally()
     for item in items:
         tally.move(item, "in_progress", "pending")
-    for user_id in sorted({item.user_id for item in items}):
-        # Their turn came to nothing and not by their doing, so they get it back: before all who were served.
-        conn.execute(update(queue_lanes).where(queue_lanes.c.user_id == user_id).values(served=0))
+    # Their turn came to nothing and not by their doing, so they get it back: before all others, by their oldest items.
+    turns = {item.user_id: NEVER + item.id for item in reversed(items)}
+    for user_id, served in sorted(turns.items()):
+        conn.execute(update(queue_lanes).where(queue_lanes.c.user_id == user_id).values(served=served))
     tally.write(conn)
     for item in items:
         status_changed(conn, item, now=now)
