@@ -15,6 +15,7 @@ from scripts.client import ask
 from scripts.host_process import running_host
 
 IMAGES = 100_000
+PAGE = 1000
 ROUNDS = 5
 BAR_SMALL = 5
 BAR_LIST = 10
@@ -31,7 +32,7 @@ def main() -> dict[str, Any]:
         with running_host(root, output=output) as host, bare_peer() as (peer_url, peer):
             server = psutil.Process(host.process.pid)
             listing = f"{host.url}/api/v1/images/?limit=50"
-            deep = ask(f"{host.url}/api/v1/images/?limit=1&offset={IMAGES - 200}")["next_cursor"]
+            deep = _cursor_after(host.url, IMAGES - PAGE)
             plan = {
                 "bare": (peer_url + "/", psutil.Process(peer.pid), 8000),
                 "version": (f"{host.url}/api/v1/app/version", server, 4000),
@@ -46,6 +47,14 @@ def main() -> dict[str, Any]:
                 for name, (url, process, requests) in plan.items():
                     rounds[name].append(load(url, process, requests=requests))
     return _report(rounds)
+
+
+def _cursor_after(url: str, count: int) -> str:
+    """Walk like a client that wants the end of the gallery; the cursor behind the first `count` images."""
+    cursor = ""
+    for _ in range(count // PAGE):
+        cursor = ask(f"{url}/api/v1/images/?limit={PAGE}" + (f"&cursor={cursor}" if cursor else ""))["next_cursor"]
+    return cursor
 
 
 def _report(rounds: dict[str, list[Load]]) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import IO
 
 READY_POLL_S = 0.02
+#: How much of a failed host's output is told.
+TAIL_CHARACTERS = 3000
 
 
 class HostStartError(Exception):
@@ -71,7 +73,11 @@ def running_host(
         start_new_session=True,  # a Ctrl-C reaches this process only, which then asks the host once to stop
     )
     try:
-        wait_until_healthy(url + path, process, timeout_s)
+        try:
+            wait_until_healthy(url + path, process, timeout_s)
+        except HostStartError as error:
+            printed = "" if output is None else "\n" + Path(output.name).read_text(errors="replace")[-TAIL_CHARACTERS:]
+            raise HostStartError(f"{error}{printed}") from None
         yield RunningHost(url, root, process, time.monotonic() - started)
     finally:
         stop(process)

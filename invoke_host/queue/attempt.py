@@ -33,6 +33,8 @@ from invoke_host.queue.store import finish, lease
 from invoke_host.queue.store.items import QueueItem
 from invoke_host.storage import Storage
 
+_SILENT = "The worker stopped working on this picture and did not say why."
+
 
 class Models(Protocol):
     """What the dispatcher needs of the model catalogue."""
@@ -52,10 +54,14 @@ class Emitter(Protocol):
 
 @dataclass(slots=True)
 class Attempt:
-    """An item that is being worked on under a lease. `lost`: somebody canceled, deleted or took it."""
+    """An item that is being worked on under a lease. `lost`: somebody canceled, deleted or took it.
+
+    `submitted` is set when the executor has the job, or will never get it.
+    """
 
     item: QueueItem
     token: str
+    submitted: asyncio.Event = field(default_factory=asyncio.Event)
     lost: bool = False
     saving: bool = False
     device: str | None = None
@@ -109,24 +115,27 @@ class AttemptRunner:
                 text = f"Something went wrong on the server (error {error_id}, see the server's log)."
                 await self._fail(attempt, "internal_error", text)
         finally:
+            attempt.submitted.set()
             await asyncio.to_thread(self._blobs.drop_staging, attempt.token)
 
     async def _run(self, attempt: Attempt) -> None:
         job = await self._job(attempt)
-        async for event in self._executor.submit(job):
+        end: JobDone | JobFailed | None = None
+        events = self._executor.submit(job)
+        attempt.submitted.set()
+        async for event in events:
             if isinstance(event, JobProgress):
                 self._progress(attempt, event)
             elif isinstance(event, JobOutput):
                 attempt.outputs.append(event)
             elif isinstance(event, JobStarted):
                 await self._started(attempt, event.device)
-            elif isinstance(event, JobDone):
-                await self._save(attempt, job, event.engine_s)
-                return
             else:
-                await self._failed(attempt, event)
-                return
-        raise WorkerDied("The worker stopped working on this picture and did not say why.")
+                end = event
+        if isinstance(end, JobDone):
+            await self._save(attempt, job, end.engine_s)
+        else:
+            await self._failed(attempt, end or JobFailed(job.id, WorkerDied.code, _SILENT, retry=True))
 
     async def _job(self, attempt: Attempt) -> Job:
         try:

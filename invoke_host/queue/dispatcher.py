@@ -128,23 +128,25 @@ class Dispatcher:
                 await self._signal(self._stopping, self._poll_s)
 
     async def _fill(self, room: int) -> int:
-        """Begin up to `room` items; returns how many were there."""
-        begun = 0
+        """Begin up to `room` items and hand them to the executor; returns how many were there."""
+        begun: list[Attempt] = []
         self._work.clear()  # before looking, so that a commit in between is not missed
-        while begun < room and not self._stopping.is_set() and await self._storage.read(claimable):
+        while len(begun) < room and not self._stopping.is_set() and await self._storage.read(claimable):
             item = await self._storage.write(claim, token=ids.new_token(), lease_s=self._lease_s, now=self._now())
             if item is None:
                 break
             failpoint("claim.after_commit")
-            self._begin(item)
-            begun += 1
-        return begun
+            begun.append(self._begin(item))
+        for attempt in begun:  # or the executor would still say that it has room for more
+            await attempt.submitted.wait()
+        return len(begun)
 
-    def _begin(self, item: QueueItem) -> None:
+    def _begin(self, item: QueueItem) -> Attempt:
         attempt = Attempt(item, item.lease_token or "")
         task = asyncio.create_task(self._runner.run(attempt), name=f"queue item {item.id}")
         self._running[attempt.token] = (attempt, task)
         task.add_done_callback(lambda done: self._ended(attempt, done))
+        return attempt
 
     def _ended(self, attempt: Attempt, task: asyncio.Task[None]) -> None:
         self._running.pop(attempt.token, None)

@@ -78,6 +78,7 @@ queue_items = Table(
     ),
     Index(
         "ix_queue_items_running",
+        "status",  # always the same, but an equality is what makes SQLite prefer this one
         "id",
         sqlite_where=text("status = 'in_progress'"),
         postgresql_where=text("status = 'in_progress'"),

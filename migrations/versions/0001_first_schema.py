@@ -162,7 +162,7 @@ def _queue() -> None:
     op.create_index(
         "ix_queue_items_running",
         "queue_items",
-        ["id"],
+        ["status", "id"],
         sqlite_where=sa.text("status = 'in_progress'"),
         postgresql_where=sa.text("status = 'in_progress'"),
     )

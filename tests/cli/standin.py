@@ -6,7 +6,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Self
 
 from aiohttp import web
 
@@ -34,7 +34,7 @@ class StandInHost:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._enqueued: asyncio.Event | None = None
 
-    def __enter__(self) -> StandInHost:
+    def __enter__(self) -> Self:
         self._thread.start()
         assert self._started.wait(10)
         return self
@@ -139,9 +139,7 @@ class StandInHost:
         await _send(response, "queue_item_status_changed", {"item_id": 999_999, "status": "failed"})
         for item_id in list(self.items):
             for step in (1, 2):
-                await _send(
-                    response, "progress", {"item_id": item_id, "step": step, "steps": 2, "message": "denoising"}
-                )
+                await _send(response, "progress", {"item_id": item_id, "step": step, "steps": 2, "message": "busy"})
             self._finish(item_id)
             if item_id in self.items:
                 await _send(response, "queue_item_status_changed", self.items[item_id])

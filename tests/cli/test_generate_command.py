@@ -39,9 +39,7 @@ def test_one_picture_is_written_and_its_file_named(generate: Any, tmp_path: Path
     assert (tmp_path / "apple.png").read_bytes() == picture(1)
 
 
-def test_the_wish_is_sent_as_the_api_names_it_and_nothing_that_was_not_said(
-    generate: Any, standin: StandInHost
-) -> None:
+def test_the_wish_is_sent_in_the_words_of_the_api_and_nothing_else(generate: Any, standin: StandInHost) -> None:
     generate()
     generate(
         *("--negative", "worms", "--width", 64, "--height", 72, "--steps", 4, "--cfg", 2.5, "--seed", 0),
@@ -111,9 +109,7 @@ def test_an_item_that_somebody_deletes_counts_as_canceled(
     assert (result.code, result.err) == (1, "error: item 1 canceled: was deleted\n")
 
 
-def test_a_full_queue_is_told_and_what_was_enqueued_is_saved(
-    generate: Any, standin: StandInHost, tmp_path: Path
-) -> None:
+def test_a_full_queue_is_told_and_the_rest_is_saved(generate: Any, standin: StandInHost, tmp_path: Path) -> None:
     standin.accepts = 1
     result = generate("--count", 3)
     assert result.code == 1
@@ -128,7 +124,7 @@ def test_invalid_input_is_told_field_by_field(generate: Any, standin: StandInHos
     ]
     standin.refusal = (422, {"detail": detail})
     result = generate("--width", 63)
-    assert (result.code, result.err) == (2, "error: width: must be a multiple of 8\nsteps: too many\n")
+    assert (result.code, result.err) == (2, "error: width: must be even\nsteps: too many\n")
 
 
 def test_a_host_that_goes_away_in_between_is_told(

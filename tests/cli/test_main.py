@@ -37,9 +37,7 @@ def imported(*words: str) -> set[str]:
     return set(modules)
 
 
-@pytest.mark.parametrize(
-    "words", [(), *[(name,) for name in COMMANDS]], ids=lambda words: words[0] if words else "group"
-)
+@pytest.mark.parametrize("words", [(), *[(name,) for name in COMMANDS]], ids=lambda words: "".join(words) or "group")
 def test_help_imports_nothing_heavy(words: tuple[str, ...]) -> None:
     assert not imported(*words, "--help") & HEAVY
 

@@ -43,7 +43,7 @@ def test_a_new_database_is_due_for_an_upgrade_which_then_leaves_nothing_to_do(ru
 
 def test_status_and_upgrade_as_json(run: Run) -> None:
     applied = json.loads(run("db", "upgrade", "--json").out)
-    assert [each["lineage"] for each in applied["applied"]][0] == "host"
+    assert next(each["lineage"] for each in applied["applied"]) == "host"
     assert applied["backup"] is None
     (host, *_) = json.loads(run("db", "status", "--json").out)["lineages"]
     assert (host["name"], host["state"], host["pending"]) == ("host", "current", [])

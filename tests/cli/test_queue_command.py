@@ -29,9 +29,7 @@ def test_without_a_running_host_it_says_how_to_start_one(run: Run, root: Path) -
     )
 
 
-@pytest.mark.parametrize(
-    "text", ["{", "[]", '{"url": "http://127.0.0.1:1"}', '{"url": "http://127.0.0.1:1", "pid": 1}']
-)
+@pytest.mark.parametrize("text", ["{", "[]", '{"url": "http://[::1]:1"}', '{"url": "http://[::1]:1", "pid": 1}'])
 def test_what_a_killed_host_left_behind_counts_as_no_host(run: Run, root: Path, text: str) -> None:
     (root / "run").mkdir()
     (root / "run" / "host.json").write_text(text)
@@ -128,9 +126,9 @@ REFUSALS = {
     422: ({"detail": [{"loc": ["path", "item_id"], "msg": "too large"}]}, 2, "error: item_id: too large\n"),
     503: ({"detail": "the database is busy"}, 5, "error: the database is busy\n"),
     500: (
-        {"detail": "something went wrong (error ab12)"},
+        {"detail": "it broke (error ab12)"},
         1,
-        "error: something went wrong (error ab12) (status 500)\n",
+        "error: it broke (error ab12) (status 500)\n",
     ),
     502: ("<html>proxy</html>", 1, "error: Bad Gateway (status 502)\n"),
 }

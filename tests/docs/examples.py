@@ -156,12 +156,13 @@ def session(source: str) -> Iterator[tuple[str, str]]:
 def matches(expected: str, printed: str) -> bool:
     """True when `printed` is `expected`, where … stands for anything, and spacing and blank lines don't count."""
 
-    def lines(text: str) -> str:
-        return "\n".join(filter(None, (" ".join(line.split()) for line in text.splitlines())))
+    def lines(text: str) -> list[str]:
+        return list(filter(None, (" ".join(line.split()) for line in text.splitlines())))
 
-    pattern = re.escape(lines(expected))
-    pattern = re.sub(r"(?m)^…$\n?", lambda _: r"(?:.*\n?)*?", pattern).replace("…", ".*")
-    return re.fullmatch(pattern, lines(printed)) is not None
+    pattern = "".join(
+        r"(?:.*\n)*?" if line == "…" else ".*".join(map(re.escape, line.split("…"))) + r"\n" for line in lines(expected)
+    )
+    return re.fullmatch(pattern, "".join(f"{line}\n" for line in lines(printed))) is not None
 
 
 def skips(text: str) -> Iterator[tuple[str, str | None]]:

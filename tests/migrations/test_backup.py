@@ -64,7 +64,7 @@ def test_a_backup_that_can_not_be_written_stops_the_upgrade(sqlite: Database, tm
 
 def test_a_second_process_waits_for_the_lock_and_gives_up_in_time(sqlite: Database, tmp_path: Path) -> None:
     lineage = write_lineage(tmp_path, "host", [PARENT])
-    with sqlite.backend.migration_lock(1.0):
-        with pytest.raises(StorageUnavailable, match="another process is changing the schema"):
-            sqlite.upgrade(lineage, lock_timeout_s=0.1)
+    busy = pytest.raises(StorageUnavailable, match="another process is changing the schema")
+    with sqlite.backend.migration_lock(1.0), busy:
+        sqlite.upgrade(lineage, lock_timeout_s=0.1)
     assert sqlite.upgrade(lineage).applied

@@ -115,7 +115,7 @@ def test_two_recorded_revisions_are_refused(database: Database, tmp_path: Path) 
     lineage = write_lineage(tmp_path, "host", [PARENT, CHILD])
     database.upgrade(lineage)
     database.run("INSERT INTO invoke_schema_host VALUES ('0001')")
-    with pytest.raises(SchemaError, match="invoke_schema_host holds 2 revisions, .*; expected one"):
+    with pytest.raises(SchemaError, match=r"invoke_schema_host holds 2 revisions, .*; expected one"):
         database.ensure(lineage)
 
 

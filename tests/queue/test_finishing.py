@@ -9,9 +9,8 @@ from sqlalchemy import Connection, func, select
 
 from invoke_host.events.store import read_after
 from invoke_host.images.store import SavedOutput
-from invoke_host.images.tables import images
+from invoke_host.images.tables import images, tombstones
 from invoke_host.images.tombstones import entomb
-from invoke_host.images.tables import tombstones
 from invoke_host.queue.service import QueueService
 from invoke_host.queue.store import bulk, finish, lease
 from invoke_host.queue.store.items import QueueItem
@@ -89,9 +88,7 @@ def test_a_zombie_can_store_nothing_after_its_item_was_given_to_another(each_lin
     owner = each_line.must_claim()
     assert owner.id == zombie.id
     assert complete(each_line, zombie, output()) == "lost"
-    assert not each_line.storage.run_write(
-        finish.fail, zombie.lease_token, code="x", message="x", now=each_line.now()
-    )
+    assert not each_line.storage.run_write(finish.fail, zombie.lease_token, code="x", message="x", now=each_line.now())
     assert not died(each_line, zombie)
     picture = output()
     assert complete(each_line, owner, picture) == "completed"

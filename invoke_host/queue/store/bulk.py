@@ -47,6 +47,11 @@ class Selection:
     after: int = 0
     through: int = 2**62
 
+    @property
+    def unfinished(self) -> bool:
+        """True if it is about items that wait or run, and no others."""
+        return not set(self.statuses) & set(TERMINAL)
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -110,22 +115,38 @@ def _permitted_one(
 
 
 def _select(conn: Connection, allowed: ColumnElement[bool], which: Selection) -> list[QueueItem]:
-    query = select(*ITEM_COLUMNS).where(or_(*map(has_status, which.statuses)), allowed).limit(STEP).with_for_update()
-    waiting = not set(which.statuses) & set(TERMINAL)
-    # Few items wait, many are history: the one is read through its partial index, the other in the order of ids.
-    at = UNINDEXED_ID if waiting else queue_items.c.id
-    queue = unindexed(queue_items.c.queue_id) if waiting else queue_items.c.queue_id
-    query = query.where(queue == which.queue_id, at > which.after, at <= which.through).order_by(at)
+    if not which.unfinished:
+        return _matching(conn, allowed, which, which.statuses, STEP)
+    # One status at a time: a partial index can't serve an OR of two.
+    items: list[QueueItem] = []
+    for status in which.statuses:
+        items += _matching(conn, allowed, which, (status,), STEP - len(items))
+    return items
+
+
+def _matching(
+    conn: Connection, allowed: ColumnElement[bool], which: Selection, statuses: Sequence[Status], limit: int
+) -> list[QueueItem]:
+    columns = queue_items.c
+    # Few items are unfinished, many are history: the former are read through the partial index of their status, the
+    # latter in the order of ids.
+    at = UNINDEXED_ID if which.unfinished else columns.id
+    queue = unindexed(columns.queue_id) if which.unfinished else columns.queue_id
+    destination = unindexed(columns.destination) if which.unfinished else columns.destination
+    query = select(*ITEM_COLUMNS).where(or_(*map(has_status, statuses)), allowed, queue == which.queue_id)
+    query = query.where(at > which.after, at <= which.through)
     if which.batch_ids is not None:
-        query = query.where(queue_items.c.batch_id.in_(which.batch_ids))
+        query = query.where(columns.batch_id.in_(which.batch_ids))
     if which.destination is not None:
-        column = queue_items.c.destination
-        query = query.where((unindexed(column) if waiting else column) == which.destination)
-    return [queue_item(row) for row in conn.execute(query)]
+        query = query.where(destination == which.destination)
+    return [queue_item(row) for row in conn.execute(query.order_by(at).limit(limit).with_for_update())]
 
 
 def _step(items: Sequence[QueueItem], which: Selection) -> Step:
-    return Step(len(items), replace(which, after=items[-1].id) if len(items) == STEP else None)
+    if len(items) < STEP:
+        return Step(len(items), None)
+    # What was unfinished is not in the selection any more; history is walked on from where it was left.
+    return Step(len(items), which if which.unfinished else replace(which, after=items[-1].id))
 
 
 def _cancel(conn: Connection, items: Sequence[QueueItem], *, now: str) -> list[QueueItem]:
@@ -150,10 +171,12 @@ def _cancel(conn: Connection, items: Sequence[QueueItem], *, now: str) -> list[Q
     for item in items:
         tally.move(item, item.status, "canceled")
     tally.write(conn)
-    told = [item for item in items if item.status == "in_progress" or len(items) == 1]
-    for item in told:
-        status_changed(conn, canceled[item.id], now=now)
-    items_changed(conn, [item for item in items if item not in told], "canceled", now=now)
+    single = len(items) == 1
+    for item in items:
+        if single or item.status == "in_progress":
+            status_changed(conn, canceled[item.id], now=now)
+    waiting = [item for item in items if item.status == "pending"]
+    items_changed(conn, [] if single else waiting, "canceled", now=now)
     return [canceled[item.id] for item in items]
 
 

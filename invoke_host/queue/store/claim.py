@@ -6,7 +6,7 @@ changes nothing. A claim is one short write transaction; the work is done outsid
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, literal_column, select, update
 
 from invoke_host.queue.store.announce import status_changed
 from invoke_host.queue.store.counters import Tally
@@ -49,7 +49,7 @@ def claim(conn: Connection, *, token: str, lease_s: float, now: str) -> QueueIte
 
 _FIRST_LANE = (
     select(queue_lanes.c.user_id)
-    .where(queue_lanes.c.pending > 0)
+    .where(queue_lanes.c.pending > literal_column("0"))  # written out, for the partial index
     .order_by(queue_lanes.c.served, queue_lanes.c.user_id)
     .limit(1)
 )

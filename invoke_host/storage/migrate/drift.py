@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from invoke_host.api import MigrationLineage
 
 def differences(connection: Connection, lineage: MigrationLineage) -> list[str]:
     """What differs between the database and `lineage.metadata`, one line each; tables of others are not looked at."""
-    with _without_index_warnings():
+    with _quietly():
         found = [_sentence(each) for each in compare_metadata(_context(connection, lineage), lineage.metadata)]
     if connection.dialect.name == "sqlite":
         found.extend(_sqlite_index_differences(connection, lineage))
@@ -26,7 +27,7 @@ def differences(connection: Connection, lineage: MigrationLineage) -> list[str]:
 
 def draft(connection: Connection, lineage: MigrationLineage) -> str:
     """The body of a migration that would bring the database to `lineage.metadata`, for a developer to start from."""
-    with _without_index_warnings():
+    with _quietly():
         operations = produce_migrations(_context(connection, lineage), lineage.metadata)
     if operations.upgrade_ops is None:
         return ""
@@ -46,11 +47,18 @@ def _sqlite_index_differences(connection: Connection, lineage: MigrationLineage)
 
 
 @contextmanager
-def _without_index_warnings() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="autogenerate skipping")
-        warnings.filterwarnings("ignore", message="Skipped unsupported reflection")
-        yield
+def _quietly() -> Iterator[None]:
+    """Alembic warns of indexes that it can't compare on SQLite; those are compared here."""
+    log = logging.getLogger("alembic.ddl.impl")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="autogenerate skipping")
+            warnings.filterwarnings("ignore", message="Skipped unsupported reflection")
+            yield
+    finally:
+        log.setLevel(level)
 
 
 def _context(connection: Connection, lineage: MigrationLineage) -> MigrationContext:

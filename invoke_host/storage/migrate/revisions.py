@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from invoke_host.api import MigrationLineage, SchemaError
 
@@ -13,9 +14,10 @@ _DOWN = re.compile(r"^down_revision\b[^=\n]*=\s*(?:(None)\b|[\"']([^\"'\n]+)[\"'
 
 @dataclass(frozen=True, slots=True)
 class Revisions:
-    """All revisions of a lineage, oldest first. There are no branches."""
+    """All revisions of a lineage and their files, oldest first. There are no branches."""
 
     order: tuple[str, ...]
+    files: tuple[Path, ...]
 
     @property
     def head(self) -> str | None:
@@ -35,6 +37,7 @@ def read_revisions(lineage: MigrationLineage) -> Revisions:
     """
     folder = lineage.script_location / "versions"
     parents: dict[str | None, str] = {}
+    file_of: dict[str, Path] = {}
     files = sorted(file for file in folder.glob("*.py") if file.name != "__init__.py")
     for file in files:
         text = file.read_text("utf-8")
@@ -50,10 +53,11 @@ def read_revisions(lineage: MigrationLineage) -> Revisions:
                 "must be one line, renumber the one that came later"
             )
         parents[parent] = revision[1]
+        file_of[revision[1]] = file
     order: list[str] = []
     while (following := parents.get(order[-1] if order else None)) is not None and following not in order:
         order.append(following)
     if len(order) != len(files):
         missing = sorted(set(parents.values()) - set(order))
         raise SchemaError(f"{folder}: {', '.join(missing)} can't be reached from the first migration")
-    return Revisions(tuple(order))
+    return Revisions(tuple(order), tuple(file_of[revision] for revision in order))

@@ -10,7 +10,14 @@ from pathlib import Path
 from sqlalchemy import Engine
 from structlog.typing import FilteringBoundLogger
 
-from invoke_host.api import MigrationLineage, SchemaError, StorageBackend, StorageError, StorageReadOnly, StorageUnavailable
+from invoke_host.api import (
+    MigrationLineage,
+    SchemaError,
+    StorageBackend,
+    StorageError,
+    StorageReadOnly,
+    StorageUnavailable,
+)
 from invoke_host.clock import Clock, SystemClock
 from invoke_host.storage.migrate.revisions import read_revisions
 from invoke_host.storage.migrate.state import LineageStatus, status
@@ -110,7 +117,7 @@ def _apply(
             raise known from error
         kept = f" A backup from before is {copy}." if copy else ""
         raise SchemaError(
-            f"migration {revision!r} of {lineage.name!r} failed and was rolled back, nothing of it is left: {error}.{kept}"
+            f"migration {revision!r} of {lineage.name!r} failed and was rolled back whole: {error}.{kept}"
         ) from error
 
 

@@ -84,7 +84,7 @@ def need(backend: StorageBackend, capability: str) -> None:
         pytest.skip(f"the backend {backend.name!r} does not declare the capability {capability!r}")
 
 
-def add(connection: Connection, name: str, **values: object) -> None:
+def add(connection: Connection, /, name: str, **values: object) -> None:
     """One row."""
     connection.execute(insert(items).values(name=name, **values))
 

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, exists, insert, inspect, literal, select, update
+from sqlalchemy import ColumnElement, Connection, exists, insert, inspect, select, true, update
 
 from invoke_host.storage.schema import db_epoch
 from invoke_host.testing.contracts._storage_base import MakeBackend, StorageSuite, add, items, names, need, opened
@@ -49,9 +49,8 @@ class StorageData(StorageSuite):
         """The key of a new row is known after the insert."""
 
         def insert_two(connection: Connection) -> list[int]:
-            return [
-                connection.execute(insert(items).values(name=name)).inserted_primary_key[0] for name in ("one", "two")
-            ]
+            keys = [connection.execute(insert(items).values(name=name)).inserted_primary_key for name in ("one", "two")]
+            return [key[0] for key in keys if key is not None]
 
         with opened(make_backend()) as storage:
             first, second = storage.run_write(insert_two)
@@ -76,18 +75,17 @@ class StorageData(StorageSuite):
         child = items.alias("child")
         query = select(items.c.name, exists().where(child.c.parent_id == items.c.id).label("has_children"))
         with opened(make_backend()) as storage:
-            storage.run_write(add, "parent", id=1)
-            storage.run_write(add, "child", parent_id=1)
-            rows = storage.run_read(lambda connection: connection.execute(query.order_by(items.c.id)).all())
+            storage.run_write(add, "parent", id=1000)
+            storage.run_write(add, "child", parent_id=1000)
+            rows = storage.run_read(lambda connection: connection.execute(query.order_by(items.c.name.desc())).all())
         assert [tuple(row) for row in rows] == [("parent", True), ("child", False)]
 
     def test_null_is_neither_true_nor_false(self, make_backend: MakeBackend) -> None:
         """Access rules depend on it: unknown never means allowed."""
         with opened(make_backend()) as storage:
             storage.run_write(add, "unknown")
-            for condition in (items.c.flag, ~items.c.flag, items.c.flag.is_(literal(True))):
-                query = select(items.c.name).where(condition)
-                assert storage.run_read(lambda connection, query=query: list(connection.scalars(query))) == []
+            for condition in (items.c.flag, ~items.c.flag, items.c.flag.is_(true())):
+                assert storage.run_read(_names_where, condition) == []
 
     def test_the_database_has_a_clock_that_moves_within_a_transaction(self, make_backend: MakeBackend) -> None:
         """Leases are compared with it, in seconds since the epoch."""
@@ -138,3 +136,7 @@ class StorageData(StorageSuite):
             assert [each["name"] for each in found.get_foreign_keys(items.name)] == [
                 "fk_contract_items_parent_id_contract_items"
             ]
+
+
+def _names_where(connection: Connection, condition: ColumnElement[bool]) -> list[str]:
+    return list(connection.scalars(select(items.c.name).where(condition)))

@@ -78,7 +78,10 @@ class StorageLife(StorageSuite):
 
     def test_it_is_healthy_while_it_is_open_and_says_so_quickly(self, make_backend: MakeBackend) -> None:
         """Also while somebody holds the write lock: a probe must not report a busy host as a dead one."""
-        with opened(make_backend()) as storage, storage.engine.execution_options(invoke_write=True).begin() as connection:
+        with (
+            opened(make_backend()) as storage,
+            storage.engine.execution_options(invoke_write=True).begin() as connection,
+        ):
             add(connection, "in the middle of a write")
             began = time.monotonic()
             health = storage.backend.check()

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import structlog
-from sqlalchemy import Column, Connection, Integer, MetaData, Table, inspect, insert, select, text, update
+from sqlalchemy import Column, Connection, Integer, MetaData, Table, insert, inspect, select, text, update
 
 from invoke_host.api import StorageConflict, StorageError, StorageUnavailable
 from invoke_host.storage import Storage, quick
@@ -56,11 +56,11 @@ class StorageUnits(StorageSuite):
 
     def test_a_reader_does_not_wait_for_a_writer(self, make_backend: MakeBackend) -> None:
         """And sees nothing of what is not committed."""
-        with opened(make_backend()) as storage:
+        with opened(make_backend()) as storage, ThreadPoolExecutor(1) as other:
             with storage.engine.execution_options(invoke_write=True).begin() as connection:
                 add(connection, "uncommitted")
-                with ThreadPoolExecutor(1) as other:
-                    assert other.submit(storage.run_read, names).result(30) == []
+                assert other.submit(storage.run_read, names).result(30) == []
+            assert storage.run_read(names) == ["uncommitted"]
 
     def test_fifty_writers_lose_no_update(self, make_backend: MakeBackend) -> None:
         """Each reads, then writes what it read plus one: 25 threads on each of two backends, as of two hosts."""
@@ -120,15 +120,17 @@ class StorageUnits(StorageSuite):
     def test_foreign_keys_are_enforced_and_a_conflict(self, make_backend: MakeBackend) -> None:
         """On insert, on update and on delete, and on each connection of the pool."""
         with opened(make_backend()) as storage:
-            storage.run_write(add, "parent", id=1)
-            storage.run_write(add, "child", parent_id=1)
+            storage.run_write(add, "parent", id=1000)
+            storage.run_write(add, "child", parent_id=1000)
             with pytest.raises(StorageConflict):
                 storage.run_write(add, "stray", parent_id=99)
             with pytest.raises(StorageConflict):
-                storage.run_write(lambda connection: connection.execute(items.delete().where(items.c.id == 1)).rowcount)
+                storage.run_write(
+                    lambda connection: connection.execute(items.delete().where(items.c.id == 1000)).rowcount
+                )
             with pytest.raises(StorageConflict):
                 storage.run_write(lambda connection: connection.execute(update(items).values(parent_id=99)).rowcount)
-            assert storage.run_read(names) == ["parent", "child"]
+            assert sorted(storage.run_read(names)) == ["child", "parent"]
 
     def test_a_mistake_in_sql_is_not_a_storage_error(self, make_backend: MakeBackend) -> None:
         """Neither is a value that the schema rules out: trying again would not help."""
@@ -142,13 +144,15 @@ class StorageUnits(StorageSuite):
                     storage.run_write(mistake)
                 assert not isinstance(caught.value, StorageError), caught.value
 
-    def test_transactional_ddl_rolls_a_new_table_back(self, make_backend: MakeBackend) -> None:
-        """Migrations rely on it: with rows in between, as they come."""
+    @pytest.mark.parametrize("first", ["a row", "a table"])
+    def test_transactional_ddl_rolls_a_new_table_back(self, make_backend: MakeBackend, first: str) -> None:
+        """Migrations rely on it, whatever the transaction begins with."""
         backend = make_backend()
         need(backend, "transactional_ddl")
 
         def half(connection: Connection) -> None:
-            add(connection, "before")
+            if first == "a row":
+                add(connection, "before")
             Table("contract_half", MetaData(), Column("id", Integer)).create(connection)
             connection.execute(text("INSERT INTO contract_half VALUES (1)"))
             raise KeyError("stop")
@@ -169,8 +173,15 @@ class StorageUnits(StorageSuite):
             add(connection, name)
             both.wait()
 
+        def write(storage: Storage, name: str) -> None:
+            try:
+                storage.run_write(meet, name)
+            except Exception:
+                both.abort()  # do not let the other wait for what will not come
+                raise
+
         with opened(backend) as storage, ThreadPoolExecutor(2) as threads:
-            for future in [threads.submit(storage.run_write, meet, name) for name in ("one", "two")]:
+            for future in [threads.submit(write, storage, name) for name in ("one", "two")]:
                 future.result(30)
             assert sorted(storage.run_read(names)) == ["one", "two"]
 
