@@ -10,7 +10,6 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from structlog.typing import FilteringBoundLogger
 
@@ -24,6 +23,7 @@ from invoke_host.api import (
     HealthCheck,
     HostView,
     MigrationLineage,
+    Route,
 )
 from invoke_host.clock import SystemClock
 from invoke_host.config import LoadedConfig
@@ -59,6 +59,9 @@ from invoke_host.web.settings import WebSettings
 
 #: A disk with less room than this is reported by `/readyz`.
 LOW_DISK_BYTES = 1024**3
+
+#: What the slices answer; the web app adds its own (health, description, pages), plugins theirs.
+ROUTES: tuple[Route, ...] = (*IDENTITY_ROUTES, *QUEUE_ROUTES, *IMAGE_ROUTES, *MODEL_ROUTES, *EVENT_ROUTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +153,7 @@ async def running(loaded: LoadedConfig, log: FilteringBoundLogger) -> AsyncItera
 
         single_user = authenticator.single_user
         app = build_app(
-            [*IDENTITY_ROUTES, *QUEUE_ROUTES, *IMAGE_ROUTES, *MODEL_ROUTES, *EVENT_ROUTES],
+            ROUTES,
             authenticator=authenticator,
             access=access,
             storage=storage,
@@ -178,11 +181,6 @@ async def running(loaded: LoadedConfig, log: FilteringBoundLogger) -> AsyncItera
         root.announce(RunningHost(server.url, os.getpid()))
         stack.callback(root.withdraw)
         yield Host(server, _facts(loaded, registry, storage, blobs, executor, schema, recovered, server, single_user))
-
-
-def _database_path(loaded: LoadedConfig) -> Path | None:
-    path = loaded.config.storage.path
-    return None if path is None else loaded.path(path, "")
 
 
 def _migrate(storage: Storage, registry: PluginRegistry, loaded: LoadedConfig, log: FilteringBoundLogger) -> str:

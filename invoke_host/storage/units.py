@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
@@ -19,14 +20,12 @@ from structlog.typing import FilteringBoundLogger
 from invoke_host.api import InvokeHostError, StorageBackend, StorageError, StorageUnavailable
 from invoke_host.clock import Clock, SystemClock
 from invoke_host.storage.lanes import InlineConnection, Lanes, hop
+from invoke_host.storage.watchdog import SLOW_S, Watchdog
 
 P = ParamSpec("P")
 T = TypeVar("T")
 Unit = Callable[Concatenate[Connection, P], T]
 AnyUnit = TypeVar("AnyUnit", bound=Callable[..., Any])
-
-#: Quick units above this are reported: they hold up everybody.
-SLOW_S = 0.005
 
 _QUICK = "__invoke_quick__"
 
@@ -47,6 +46,7 @@ class Storage:
         self.backend = backend
         self._log = log
         self._clock = clock or SystemClock()
+        self._watchdog = Watchdog(log)
         self._engine: Engine | None = None
         self._lanes: Lanes | None = None
         self._inline: InlineConnection | None = None
@@ -152,9 +152,9 @@ class Storage:
             if known is None:
                 raise
             raise known from error
-        took_s = self._clock.monotonic() - started
-        if took_s > SLOW_S:
-            self._log.warning("slow quick unit", unit=_name(unit), took_ms=round(took_s * 1000, 1))
+        ended = self._clock.monotonic()
+        if ended - started > SLOW_S:
+            self._watchdog.note(_name(unit), ended - started, ended)
         return result
 
     def _classify(self, error: Exception) -> StorageError | None:
@@ -166,7 +166,8 @@ class Storage:
         if self._loop is None:
             self._call_back()
         else:
-            self._loop.call_soon_threadsafe(self._call_back)
+            with suppress(RuntimeError):  # the loop is closed: nobody is left to be told, and the write is done
+                self._loop.call_soon_threadsafe(self._call_back)
 
     def _call_back(self) -> None:
         for callback in self._callbacks:

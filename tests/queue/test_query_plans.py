@@ -39,13 +39,14 @@ def _explain(conn: Connection, asked: list[tuple[str, Any]]) -> list[str]:
     ]
 
 
-@pytest.fixture
-def busy(line: Line) -> Line:
+@pytest.fixture(params=["with statistics", "without statistics"])
+def busy(line: Line, request: pytest.FixtureRequest) -> Line:
     line.add(ALICE, 50, destination="gallery")
     for who in (BOB, CAROL, ADMIN):
         line.add(who)
     line.storage.run_write(_fill_history, 2000)
-    line.storage.run_write(lambda conn: conn.exec_driver_sql("ANALYZE").close())
+    if request.param == "with statistics":
+        line.storage.run_write(lambda conn: conn.exec_driver_sql("ANALYZE").close())
     return line
 
 

@@ -1,4 +1,4 @@
-"""The revisions of a lineage, read from its files as text: importing Alembic to learn that all is well costs 0.2 s."""
+"""The revisions of a lineage, read from its files as text: importing Alembic to learn that all is well costs 0.1 s."""
 
 from __future__ import annotations
 

@@ -68,6 +68,11 @@ class StorageSuite:
         """Override this: a backend that can't be opened (no such server, no permission, a file of another kind)."""
         raise NotImplementedError("override the fixture `unopenable`")
 
+    @pytest.fixture
+    def cut_connections(self) -> Callable[[], None] | None:
+        """Override this where connections can be lost: a function that breaks all that are open, from outside."""
+        return None
+
 
 @contextmanager
 def opened(backend: StorageBackend, *, tables: bool = True) -> Iterator[Storage]:

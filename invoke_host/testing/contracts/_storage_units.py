@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -131,6 +132,25 @@ class StorageUnits(StorageSuite):
             with pytest.raises(StorageConflict):
                 storage.run_write(lambda connection: connection.execute(update(items).values(parent_id=99)).rowcount)
             assert sorted(storage.run_read(names)) == ["child", "parent"]
+
+    def test_a_lost_connection_is_unavailable_and_the_next_unit_gets_another(
+        self, make_backend: MakeBackend, cut_connections: Callable[[], None] | None
+    ) -> None:
+        """Lost in the middle of a unit, and lost while it lay in the pool."""
+        if cut_connections is None:
+            pytest.skip("the fixture `cut_connections` says that this backend has no connections to lose")
+
+        def cut(connection: Connection) -> None:
+            add(connection, "lost")
+            cut_connections()
+            add(connection, "lost too")
+
+        with opened(make_backend()) as storage:
+            with pytest.raises(StorageUnavailable):
+                storage.run_write(cut)
+            storage.run_write(add, "kept")
+            cut_connections()
+            assert storage.run_read(names) == ["kept"]
 
     def test_a_mistake_in_sql_is_not_a_storage_error(self, make_backend: MakeBackend) -> None:
         """Neither is a value that the schema rules out: trying again would not help."""

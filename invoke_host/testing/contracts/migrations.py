@@ -89,7 +89,7 @@ class MigrationContract:
         with Storage(make_empty(), log=_LOG) as storage:
             _upgrade(storage, _with_host(lineage), tmp_path)
             migrated = _picture(storage.engine, lineage.metadata)
-            report = migrate.check(storage.engine, storage.backend, _with_host(lineage))
+            report = migrate.check(storage.engine, storage.backend, [lineage])
         with Storage(make_empty(), log=_LOG) as storage:
             if lineage.name != "host":
                 _upgrade(storage, [host_lineage()], tmp_path)

@@ -16,7 +16,8 @@ class TestAcme(StorageContract):
         return AcmeBackend("acme://nobody:hunter2@127.0.0.1:1/none")
 ```
 
-What a backend does not declare in its `capabilities` is skipped, and the skip names it.
+What a backend does not declare in its `capabilities` is skipped, and the skip names it. A backend that makes backups
+overrides `open_backup` as well, one that reaches its database through connections `cut_connections`.
 """
 
 from __future__ import annotations

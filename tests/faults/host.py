@@ -1,0 +1,131 @@
+"""Starts whole hosts on one root folder, with failpoints armed, and talks to them until they die."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+HERE = Path(__file__).parent
+QUEUE = "/api/v1/queue/default"
+
+CONFIG = """
+[server]
+port = 0
+[plugins]
+load = ["model_emoji", "painter"]
+[generation]
+executor = "painter"
+[queue]
+lease_s = 5
+drain_s = 10
+[plugins.sqlite]
+synchronous = "normal"  # a killed process loses nothing that way either; only a power cut could
+"""
+
+#: What a client sees of a host that is dying.
+GONE = (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, ConnectionError, asyncio.TimeoutError)
+
+
+def install_painter(site: Path) -> None:
+    """Make the painter plugin a distribution in `site`, which hosts get on their PYTHONPATH."""
+    info = site / "invoke_host_painter-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: invoke-host-painter\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[invoke_host.plugins]\npainter = painter_plugin\n")
+    for name in ("painter_plugin.py", "painter_worker.py"):
+        shutil.copy(HERE / name, site / name)
+
+
+class HostRoot:
+    """A root folder and the hosts that live in it, one after another."""
+
+    def __init__(self, root: Path, site: Path) -> None:
+        self.root = root
+        self.site = site
+        self.log = root / "host.log"
+        root.mkdir(parents=True)
+        (root / "invoke-host.toml").write_text(CONFIG)
+
+    async def start(self, failpoint: str = "") -> RunningHost:
+        """A host that answers; None of its answers may be had if the failpoint kills it first."""
+        (self.root / "run" / "host.json").unlink(missing_ok=True)
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("INVOKE_HOST_")}
+        environment["PYTHONPATH"] = str(self.site)
+        if failpoint:
+            environment["INVOKE_HOST_FAILPOINT"] = failpoint
+        with self.log.open("ab") as log:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "invoke_host",
+                "--root",
+                str(self.root),
+                "serve",
+                env=environment,
+                stdout=log,
+                stderr=log,
+            )
+        host = RunningHost(process, self)
+        await host.wait_until_it_listens()
+        return host
+
+
+class RunningHost:
+    """One host process and a client for it."""
+
+    def __init__(self, process: asyncio.subprocess.Process, root: HostRoot) -> None:
+        self.process = process
+        self.root = root
+        self.url = ""
+        self.session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20))
+
+    @property
+    def alive(self) -> bool:
+        return self.process.returncode is None
+
+    async def wait_until_it_listens(self) -> None:
+        """Return when it listens or is dead; a host that does neither in 30 s fails the test with its log."""
+        announcement = self.root.root / "run" / "host.json"
+        for _ in range(3000):
+            if not self.alive:
+                return
+            if announcement.exists():
+                self.url = json.loads(announcement.read_text())["url"]
+                return
+            await asyncio.sleep(0.01)
+        raise AssertionError(f"the host did not start:\n{self.root.log.read_text()[-4000:]}")
+
+    async def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
+        """Status and JSON; raises one of GONE if the host dies over it."""
+        async with self.session.request(method, self.url + path, json=body, headers=headers) as answer:
+            return answer.status, await answer.json(content_type=None)
+
+    async def fetch(self, path: str) -> tuple[int, bytes]:
+        async with self.session.get(f"{self.url}/{path}") as answer:
+            return answer.status, await answer.read()
+
+    async def kill(self) -> None:
+        """kill -9, and wait until the process is gone."""
+        if self.alive:
+            self.process.kill()
+        await self.gone()
+
+    async def terminate(self) -> int:
+        """SIGTERM; the exit code."""
+        if self.alive:
+            self.process.send_signal(signal.SIGTERM)
+        await self.gone()
+        return self.process.returncode or 0
+
+    async def gone(self) -> None:
+        async with asyncio.timeout(30):
+            await self.process.wait()
+        await self.session.close()

@@ -1,0 +1,60 @@
+"""Complete hosts with the real model. One is shared by all tests that do it no harm: starting a worker takes seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .client import Client
+from .process import HostProcess, start
+
+NewHost = Callable[..., HostProcess]
+
+
+@pytest.fixture(scope="session")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostProcess]:
+    """A host that all tests use; its worker may not be ready yet."""
+    folder = tmp_path_factory.mktemp("host")
+    (folder / "elsewhere").mkdir()
+    started = start(folder / "root", cwd=folder / "elsewhere")
+    yield started
+    ended = started.process.poll()
+    log = started.log
+    started.end()
+    assert ended is None, f"the shared host ended with {ended}:\n{log}"
+    assert "Traceback" not in log, log
+
+
+@pytest.fixture
+def client(host: HostProcess) -> Client:
+    """Speaks to the shared host."""
+    return host.client
+
+
+@pytest.fixture
+def painter(host: HostProcess) -> Client:
+    """Speaks to the shared host, whose worker is ready."""
+    return host.wait_ready()
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A folder that does not exist yet, for a host of the test's own."""
+    return tmp_path / "root"
+
+
+@pytest.fixture
+def new_host(root: Path) -> Iterator[NewHost]:
+    """`new_host(environment)` starts one on `root`; what still runs at the end is killed."""
+    started: list[HostProcess] = []
+
+    def make(extra: dict[str, str] | None = None, **options: Any) -> HostProcess:
+        started.append(start(root, extra, **options))
+        return started[-1]
+
+    yield make
+    for each in started:
+        each.end()
