@@ -20,6 +20,8 @@ EXIT_INTERRUPTED = 130
 
 def serve(loaded: LoadedConfig) -> int:
     """Serve until a signal; returns the exit code. Raises StartupError if the host can't start."""
+    # Pictures and the database are the users': others on this machine come in through the host or not at all.
+    os.umask(0o077)
     log = setup_logging(loaded.config.logging.level, loaded.config.logging.format)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(_serve(loaded, log))

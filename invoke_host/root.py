@@ -2,7 +2,7 @@
 
 ```
 invoke-host.toml   configuration          blobs/    pictures and thumbnails       backups/  copies before upgrades
-invoke-host.db     SQLite database        models/   models in the diffusers layout  secrets/  keys, mode 0700
+invoke-host.db     SQLite database        models/   models in the diffusers layout  secrets/  keys and passwords
 run/host.json      URL and process of the running host, for the command line
 ```
 """
@@ -61,20 +61,16 @@ class HostRoot:
         return self.path / "run"
 
     def prepare(self) -> None:
-        """Create what is missing.
+        """Create what is missing, closed to other users of the machine: they are to come in through the host.
+
+        Folders that are there already keep their permissions.
 
         Raises:
             StartupError: a folder can't be made or written; names it and the cause.
         """
-        for folder, mode in (
-            (self.path, 0o755),
-            (self.models, 0o755),
-            (self.backups, 0o700),
-            (self.secrets, 0o700),
-            (self.run, 0o755),
-        ):
+        for folder in (self.path, self.models, self.backups, self.secrets, self.run):
             try:
-                folder.mkdir(mode=mode, parents=True, exist_ok=True)
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             except OSError as error:
                 raise StartupError(
                     f"{folder}: can't create this folder ({error.strerror}); choose another with --root DIR"

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from invoke_host.cli.errors import CliError, ExitCode
 
@@ -135,17 +136,25 @@ class HostClient:
         except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError) as error:
             reason = str(error) or type(error).__name__
             raise CliError(f"no host answers at {self.url} ({reason})", ExitCode.UNHEALTHY) from error
-        except aiohttp.InvalidURL as error:
-            raise CliError(f"{self.url!r} is not a URL; write it like http://127.0.0.1:9090", ExitCode.USAGE) from error
 
 
 @asynccontextmanager
 async def connect(url: str) -> AsyncIterator[HostClient]:
-    """A client of the host at `url`, closed at the end."""
+    """A client of the host at `url`, closed at the end. Raises CliError if that is no URL."""
+    if not _is_url(url):
+        raise CliError(f"{url!r} is not a URL; write it like http://127.0.0.1:9090", ExitCode.USAGE)
     from aiohttp import ClientSession, ClientTimeout
 
     async with ClientSession(timeout=ClientTimeout(total=60, sock_connect=5)) as session:
         yield HostClient(session, url)
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number
+        return False
 
 
 async def _refusal(response: ClientResponse) -> CliError:

@@ -123,7 +123,8 @@ async def follow(
     changed(batch)
     while batch.unfinished:
         try:
-            event = await asyncio.wait_for(events.get(), ASK_EVERY_S)
+            async with asyncio.timeout(ASK_EVERY_S):  # not wait_for: in Python 3.11 that can swallow a Ctrl-C
+                event = await events.get()
             ours = event.kind != "resync" and batch.take(event)
             if event.kind == "resync":
                 await batch.ask(client)

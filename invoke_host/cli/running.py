@@ -110,7 +110,8 @@ async def _ready_url(root: Path, process: asyncio.subprocess.Process, log: IO[by
 
 async def _ended(process: asyncio.subprocess.Process, *, within_s: float) -> bool:
     try:
-        await asyncio.wait_for(process.wait(), within_s)
+        async with asyncio.timeout(within_s):
+            await process.wait()
     except TimeoutError:
         return False
     return True

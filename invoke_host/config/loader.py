@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -13,7 +14,7 @@ from invoke_host.config.layers import FILE_NAME, Layer, environment_layer, file_
 from invoke_host.config.lines import Path
 from invoke_host.config.loaded import LoadedConfig, Places
 from invoke_host.config.problems import problems_of, undotted
-from invoke_host.config.rules import broken_rules
+from invoke_host.config.rules import broken_rules, open_secrets
 from invoke_host.config.schema import HostConfig
 
 
@@ -42,7 +43,7 @@ def load(root: FilePath, *, env: Mapping[str, str], flags: Mapping[str, object] 
     found = list(dict.fromkeys([*problems, *more, *broken_rules(loaded, wrong)]))
     if found:
         raise ConfigError(sorted(found, key=_reading_order))
-    return loaded
+    return replace(loaded, warnings=tuple(open_secrets(loaded)))
 
 
 def _judge(layers: Sequence[Layer], root: FilePath) -> tuple[HostConfig, list[ConfigProblem]]:

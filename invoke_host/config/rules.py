@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Collection, Iterator
 
 from invoke_host.api import ConfigProblem
+from invoke_host.api.secrets import FILE_PREFIX
 from invoke_host.config.loaded import LoadedConfig
 from invoke_host.identity.none import is_loopback
+from invoke_host.masking import has_secret_name
 
 
 def broken_rules(loaded: LoadedConfig, wrong: Collection[str] = ()) -> Iterator[ConfigProblem]:
@@ -21,6 +24,22 @@ def broken_rules(loaded: LoadedConfig, wrong: Collection[str] = ()) -> Iterator[
         yield from _open_door(loaded)
     if sound("access") and not loaded.config.access.policies:
         yield loaded.problem("access.policies", 'names no policy, so nobody may do anything; use ["admin", "owner"]')
+
+
+def open_secrets(loaded: LoadedConfig) -> Iterator[str]:
+    """A warning for each secret that stands in the file itself while other users of the machine may read the file."""
+    try:
+        if not loaded.file.stat().st_mode & stat.S_IROTH:
+            return
+    except OSError:
+        return
+    for plugin, options in loaded.config.plugins.options.items():
+        for name, value in options.items():
+            key = f"plugins.{plugin}.{name}"
+            place = loaded.origin(key)
+            plain = isinstance(value, str) and not value.startswith(FILE_PREFIX)
+            if plain and has_secret_name(name) and place.startswith(loaded.file.name):
+                yield f"{place}: {key}: other users of this machine can read this file; chmod 600 it, or use file:PATH"
 
 
 def _mode(loaded: LoadedConfig) -> Iterator[ConfigProblem]:

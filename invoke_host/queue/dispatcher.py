@@ -29,6 +29,9 @@ T = TypeVar("T")
 #: How often to look for what other processes changed.
 POLL_S = 1.0
 
+#: Finished pictures that may wait for disk and database; with more, nothing new is begun until one is stored.
+MOST_SAVING = 8
+
 #: What running jobs get to notice that they are stopped, and finished ones to be stored, after a drain's time is over.
 GRACE_S = 5.0
 
@@ -117,7 +120,7 @@ class Dispatcher:
     async def _claim_loop(self) -> None:
         while not self._stopping.is_set():
             try:
-                room = await self._unless_stopping(self._executor.capacity())
+                room = await self._unless_stopping(self._room())
                 if room and not await self._fill(room):
                     await self._signal(self._work, self._poll_s)
             except StorageError as error:
@@ -126,6 +129,18 @@ class Dispatcher:
             except Exception:  # noqa: BLE001 - whatever it is, a host that claims no more is worse
                 self._log.exception("claiming failed, trying again", error_id=ids.error_id())
                 await self._signal(self._stopping, self._poll_s)
+
+    async def _room(self) -> int:
+        """Wait until something can be begun; returns how many."""
+        room = await self._executor.capacity()
+        while self._saving() >= MOST_SAVING:
+            tasks = [task for attempt, task in self._running.values() if attempt.saving]
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.sleep(0)  # for the callback that takes it off the list
+        return room
+
+    def _saving(self) -> int:
+        return sum(attempt.saving for attempt, _ in self._running.values())
 
     async def _fill(self, room: int) -> int:
         """Begin up to `room` items and hand them to the executor; returns how many were there."""

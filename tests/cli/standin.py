@@ -32,7 +32,9 @@ class StandInHost:
         self._loop = asyncio.new_event_loop()
         self._started = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
-        self._enqueued: asyncio.Event | None = None
+        self._enqueued = asyncio.Event()
+        self._asked = asyncio.Event()
+        self._over = asyncio.Event()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -40,21 +42,21 @@ class StandInHost:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._loop.call_soon_threadsafe(self._over.set)
         self._thread.join(10)
 
     def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._enqueued = asyncio.Event()
-        runner = web.AppRunner(self._app(), shutdown_timeout=0)
-        self._loop.run_until_complete(runner.setup())
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        self._loop.run_until_complete(site.start())
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._serve())
+
+    async def _serve(self) -> None:
+        runner = web.AppRunner(self._app(), shutdown_timeout=1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
         self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
         self._started.set()
-        self._loop.run_forever()
-        self._loop.run_until_complete(runner.cleanup())
-        self._loop.close()
+        await self._over.wait()
+        await runner.cleanup()
 
     def _app(self) -> web.Application:
         app = web.Application()
@@ -92,7 +94,6 @@ class StandInHost:
         first = len(self.items) + 1
         ids = list(range(first, first + count))
         self.items |= {item_id: item(item_id) for item_id in ids}
-        assert self._enqueued is not None
         self._enqueued.set()
         return {"enqueued": count, "requested": body["count"], "batch": {"batch_id": "b-1"}, "item_ids": ids}
 
@@ -101,6 +102,7 @@ class StandInHost:
 
     async def _items_by_ids(self, request: web.Request, body: Any) -> Any:
         asked = [each for each in body["item_ids"] if each in self.items]
+        self._loop.call_soon(self._asked.set)  # after this answer: news comes over the stream
         if self.finish_at == "asked":
             for item_id in asked:
                 self._finish(item_id)
@@ -121,8 +123,8 @@ class StandInHost:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
         await response.write(b"retry: 2000\n\n: ping\n\n")
-        assert self._enqueued is not None
-        await self._enqueued.wait()
+        await self._either(self._enqueued)
+        self._enqueued.clear()
         if self.stream == "breaks":
             await response.write(b"event: queue_item_sta")
             assert request.transport is not None
@@ -132,10 +134,18 @@ class StandInHost:
         if self.stream == "resync":
             self.finish_at = "asked"
             await _send(response, "resync", {})
-        await asyncio.Event().wait()
+        await self._over.wait()
         return response
 
+    async def _either(self, event: asyncio.Event) -> None:
+        """Wait for the event or for the end."""
+        waits = [asyncio.ensure_future(each.wait()) for each in (event, self._over)]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for each in waits:
+            each.cancel()
+
     async def _send_all(self, response: web.StreamResponse) -> None:
+        await self._either(self._asked)
         await _send(response, "queue_item_status_changed", {"item_id": 999_999, "status": "failed"})
         for item_id in list(self.items):
             for step in (1, 2):

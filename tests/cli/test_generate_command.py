@@ -119,7 +119,7 @@ def test_a_full_queue_is_told_and_the_rest_is_saved(generate: Any, standin: Stan
 
 def test_invalid_input_is_told_field_by_field(generate: Any, standin: StandInHost) -> None:
     detail = [
-        {"loc": ["body", "width"], "msg": "must be a multiple of 8"},
+        {"loc": ["body", "width"], "msg": "must be even"},
         {"loc": ["body", "steps"], "msg": "too many"},
     ]
     standin.refusal = (422, {"detail": detail})

@@ -76,7 +76,7 @@ def test_every_option_and_subcommand_is_in_the_manual() -> None:
         section = re.split(r"^## ", page.split(f"## `invoke-host {name}")[1], flags=re.MULTILINE)[0]
         inner = list(command.commands.values()) if isinstance(command, click.Group) else []
         for each in [command, *inner]:
-            assert each.name in section
+            assert each is command or f"`{each.name}" in section
             for parameter in each.params:
                 if isinstance(parameter, click.Option):
                     assert f"`{parameter.opts[0]}" in section, (name, parameter.opts)

@@ -42,7 +42,7 @@ def test_a_url_where_nobody_answers_is_told(run: Run) -> None:
     assert result.err.startswith("error: no host answers at http://127.0.0.1:1 (")
 
 
-@pytest.mark.parametrize("url", ["127.0.0.1:9090", "ftp://x", "http://", "nonsense"])
+@pytest.mark.parametrize("url", ["127.0.0.1:9090", "ftp://x", "http://", "http://x:y", "nonsense"])
 def test_a_url_that_is_none_is_wrong_usage(run: Run, url: str) -> None:
     result = run("queue", "list", "--url", url)
     assert result.code == 2

@@ -132,3 +132,21 @@ def test_a_secret_shows_itself_nowhere() -> None:
         f"{options.bind_password}",
     ]
     assert not any("hunter2" in text for text in shown)
+
+
+def test_a_secret_in_a_file_that_others_may_read_is_a_warning(loaded: Load, tmp_path: Path) -> None:
+    text = '[plugins.ldap]\nuri = "x"\nbind_password = "hunter2"\n'
+    file = tmp_path / "invoke-host.toml"
+    file.touch(0o644)
+    assert loaded(text).warnings == (
+        "invoke-host.toml:3: plugins.ldap.bind_password: other users of this machine can read this file; chmod 600 it, "
+        "or use file:PATH",
+    )
+    file.chmod(0o640)
+    assert loaded(text).warnings == ()
+
+
+def test_a_secret_in_a_variable_or_a_file_of_its_own_is_no_warning(loaded: Load, tmp_path: Path) -> None:
+    (tmp_path / "invoke-host.toml").touch(0o644)
+    assert loaded('[plugins.ldap]\nbind_password = "file:x"\n').warnings == ()
+    assert loaded(env={"INVOKE_HOST_PLUGINS__LDAP__BIND_PASSWORD": "hunter2"}).warnings == ()

@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -114,16 +115,20 @@ class RunningHost:
 
     async def kill(self) -> None:
         """kill -9, and wait until the process is gone."""
-        if self.alive:
-            self.process.kill()
+        self._signal(signal.SIGKILL)
         await self.gone()
 
     async def terminate(self) -> int:
         """SIGTERM; the exit code."""
-        if self.alive:
-            self.process.send_signal(signal.SIGTERM)
+        self._signal(signal.SIGTERM)
         await self.gone()
         return self.process.returncode or 0
+
+    def _signal(self, number: int) -> None:
+        # Not by the process object: it would poll, and take the exit status away from asyncio (CPython 3.11).
+        if self.alive:
+            with suppress(ProcessLookupError):
+                os.kill(self.process.pid, number)
 
     async def gone(self) -> None:
         async with asyncio.timeout(30):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import queue
 import sys
 import threading
@@ -81,10 +82,15 @@ def main() -> None:
     while (job := jobs.get()) is not None:
         try:
             work(job, canceled)
+        except BrokenPipeError:
+            raise
         except OSError as error:
             # The staging folder goes when an attempt is given up.
             tell(kind="failed", job=job["id"], code="storage_failed", message=str(error), retry=False)
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except BrokenPipeError:
+        os._exit(0)  # the host is gone

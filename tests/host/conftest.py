@@ -1,4 +1,4 @@
-"""Complete hosts with the real model. One is shared by all tests that do it no harm: starting a worker takes seconds."""
+"""Complete hosts with the real model. Tests share one where they do it no harm, for starting a worker takes seconds."""
 
 from __future__ import annotations
 
