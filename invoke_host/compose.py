@@ -104,10 +104,10 @@ async def running(loaded: LoadedConfig, log: FilteringBoundLogger) -> AsyncItera
     config, root, clock = loaded.config, HostRoot(loaded.root), SystemClock()
     async with AsyncExitStack() as stack:
         root.prepare()
-        stack.enter_context(root.lock())
+        database = loaded.path(config.storage.path, "") if config.storage.path else None
+        stack.enter_context(root.lock(database))
         registry = load_plugins(loaded, log)
-        path = config.storage.path
-        services = HostServices(root.path, log, database_path=loaded.path(path, "") if path else None)
+        services = HostServices(root.path, log, database_path=database)
         offers = Offers(registry, services)
 
         storage = Storage(offers.storage_backend(), log=log)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,25 +79,42 @@ class HostRoot:
                 raise StartupError(f"{folder}: not writable by this user; fix its owner or choose another --root")
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Hold the root for this process; the kernel lets go when the process ends, however it ends.
+    def lock(self, database: Path | None = None) -> Iterator[None]:
+        """Hold the root for this process, and a `database` that lies elsewhere, which other roots may name too.
+
+        The kernel lets go when the process ends, however it ends.
 
         Raises:
-            StartupError: another host holds it; tells where that one answers.
+            StartupError: another host holds one of them; tells where that one answers, if it is of this root.
         """
-        handle = (self.run / "host.lock").open("a+")
-        try:
+        with ExitStack() as stack:
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
+                stack.enter_context(_held(self.run / "host.lock"))
+            except BlockingIOError as error:
                 other = self.running()
                 where = f" at {other.url} (process {other.pid})" if other else ""
                 raise StartupError(
                     f"{self.path}: another host already runs in this folder{where}; stop it, or use another --root"
                 ) from error
+            except OSError as error:
+                raise StartupError(
+                    f"{self.run / 'host.lock'}: can't be locked ({error.strerror}); was it made by another user?"
+                ) from error
+            if database is not None:
+                self._lock_database(database, stack)
             yield
-        finally:
-            handle.close()
+
+    def _lock_database(self, database: Path, stack: ExitStack) -> None:
+        try:
+            database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            stack.enter_context(_held(database.with_name(f"{database.name}.host.lock")))
+        except BlockingIOError as error:
+            raise StartupError(
+                f"{database}: a host with another root folder already uses this database, and two would take each "
+                "other's running work for dead; stop it, or set another [storage] path"
+            ) from error
+        except OSError as error:
+            raise StartupError(f"{database}: can't be used ({error.strerror}); check [storage] path") from error
 
     def announce(self, host: RunningHost) -> None:
         """Tell the command line where this host answers."""
@@ -116,3 +133,11 @@ class HostRoot:
             return RunningHost(url=str(data["url"]), pid=int(data["pid"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None
+
+
+@contextmanager
+def _held(file: Path) -> Iterator[None]:
+    """Hold a lock on a file. Raises BlockingIOError if another process does."""
+    with file.open("a+") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield

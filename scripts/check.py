@@ -24,7 +24,7 @@ FAST: tuple[tuple[str, Sequence[str]], ...] = (
     ("ruff check", ("ruff", "check", ".")),
     ("ruff format", ("ruff", "format", "--check", ".")),
     ("mypy --strict", ("mypy",)),
-    ("import-linter", ("lint-imports", "--no-timing")),
+    ("import-linter", ("lint-imports", "--no-logo")),
 )
 
 

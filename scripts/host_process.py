@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from invoke_host.cli.running import ends_with_parent
+
 READY_POLL_S = 0.02
 #: How much of a failed host's output is told.
 TAIL_CHARACTERS = 3000
@@ -71,6 +73,7 @@ def running_host(
         stdout=output,
         stderr=output,
         start_new_session=True,  # a Ctrl-C reaches this process only, which then asks the host once to stop
+        preexec_fn=ends_with_parent(),
     )
     try:
         try:

@@ -124,7 +124,7 @@ class BlobStore(ABC):
 
     @abstractmethod
     def path(self, key: str) -> Path:
-        """Where the file is, for sendfile. Raises ValueError for a key that would leave the store."""
+        """Where the file is. Raises ValueError for what is no key, OSError for what would lead out of the store."""
 
     @abstractmethod
     def delete(self, key: str) -> bool:

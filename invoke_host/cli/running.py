@@ -72,7 +72,7 @@ async def found_or_started(root: Path, url: str | None) -> AsyncIterator[str]:
             stdout=log,
             stderr=log,
             start_new_session=True,  # Ctrl-C is for us: we cancel first, then stop the host
-            preexec_fn=_ends_with_parent(),
+            preexec_fn=ends_with_parent(),
         )
         try:
             yield await _ready_url(root, process, log)
@@ -125,7 +125,7 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
             await process.wait()
 
 
-def _ends_with_parent() -> Callable[[], object] | None:
+def ends_with_parent() -> Callable[[], object] | None:
     """What makes the child end with us, run in it before it starts: a host for one call must not outlive the call.
 
     Only Linux has this; elsewhere a killed command leaves the host running, and the next command finds and uses it.

@@ -18,7 +18,6 @@ from typing import BinaryIO
 
 from aiohttp import ETag, hdrs, web
 
-from invoke_host.api import Gone
 from invoke_host.images.rows import FileFacts
 
 #: Files up to this size are read in one go on a thread; larger ones, and their parts, in pieces of it.
@@ -97,7 +96,7 @@ def _open(path: Path, facts: FileFacts) -> tuple[BinaryIO | None, bytes | None, 
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
-        raise _gone(facts) from error
+        raise facts.gone() from error
     try:
         total = _checked_size(os.fstat(descriptor), facts)
         file = os.fdopen(descriptor, "rb", buffering=0)
@@ -109,7 +108,7 @@ def _open(path: Path, facts: FileFacts) -> tuple[BinaryIO | None, bytes | None, 
     with file:
         body = file.read(total)
     if len(body) != total or (facts.size_bytes is None and hashlib.sha256(body).hexdigest() != facts.sha256):
-        raise _gone(facts)
+        raise facts.gone()
     return None, body, total
 
 
@@ -118,12 +117,8 @@ def _checked_size(found: os.stat_result, facts: FileFacts) -> int:
     expected = size if facts.size_bytes is None else facts.size_bytes
     too_large = facts.size_bytes is None and size > _MAX_THUMBNAIL_BYTES
     if not stat.S_ISREG(found.st_mode) or size != expected or not size or too_large:
-        raise _gone(facts)
+        raise facts.gone()
     return size
-
-
-def _gone(facts: FileFacts) -> Gone:
-    return Gone(f"The file of image {facts.name} is missing or damaged; `invoke-host doctor` lists such images.")
 
 
 def _part(request: web.Request, total: int, sha256: str) -> Part | None:

@@ -11,7 +11,7 @@ import orjson
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, select
 
 from invoke_host.access.engine import AccessEngine
-from invoke_host.api import Actor
+from invoke_host.api import Actor, Gone
 from invoke_host.images.access import VIEW
 from invoke_host.images.names import is_name
 from invoke_host.images.store import unknown
@@ -69,6 +69,10 @@ class FileFacts:
     name: str
     sha256: str
     size_bytes: int | None
+
+    def gone(self) -> Gone:
+        """The error to raise when it is not."""
+        return Gone(f"The file of image {self.name} is missing or damaged.")
 
 
 @quick

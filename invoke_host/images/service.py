@@ -77,9 +77,12 @@ class ImageService:
         await self._storage.read(rows.require, self._access, actor, name)
 
     async def file(self, actor: Actor, name: str, *, thumbnail: bool) -> tuple[Path, FileFacts]:
-        """Where a file is and what it must be like. Raises NotFound; whether the file is there is not looked at."""
+        """Where a file is and what it must be like; whether it is there is not looked at. Raises NotFound or Gone."""
         facts = await self._storage.read(rows.file_facts, self._access, actor, name, thumbnail=thumbnail)
-        return self._blobs.path(thumbnail_key(name) if thumbnail else image_key(name)), facts
+        try:
+            return self._blobs.path(thumbnail_key(name) if thumbnail else image_key(name)), facts
+        except OSError as error:
+            raise facts.gone() from error
 
     async def patch(self, actor: Actor, name: str, change: store.Patch) -> dict[str, Any]:
         """Change an image and return it. Raises NotFound or Forbidden."""

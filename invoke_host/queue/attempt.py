@@ -125,7 +125,8 @@ class AttemptRunner:
         attempt.submitted.set()
         async for event in events:
             if isinstance(event, JobProgress):
-                self._progress(attempt, event)
+                if not attempt.lost:
+                    self._progress(attempt, event)
             elif isinstance(event, JobOutput):
                 attempt.outputs.append(event)
             elif isinstance(event, JobStarted):
@@ -156,6 +157,8 @@ class AttemptRunner:
             self._log.warning("the device of an item can't be noted", item_id=attempt.item.id, error=str(error))
 
     def _progress(self, attempt: Attempt, event: JobProgress) -> None:
+        if attempt.lost:
+            return  # nobody wants to see a canceled item move on
         item = attempt.item
         payload = {
             "item_id": item.id,

@@ -74,7 +74,6 @@ class Dispatcher:
             most_deaths=settings.max_worker_deaths,
             stopping=self._stopping,
         )
-        self._hurry = asyncio.Event()
         self._loops: list[asyncio.Task[None]] = []
 
     @property
@@ -96,6 +95,7 @@ class Dispatcher:
         What is given back counts as never begun. Call it before the executor is stopped; harmless when repeated.
         """
         self._stopping.set()
+        self._work.set()  # it may be waiting for work
         if not self._loops:
             return
         claims, watch = self._loops
@@ -106,10 +106,6 @@ class Dispatcher:
         with suppress(asyncio.CancelledError):
             await watch
         self._loops = []
-
-    def hurry(self) -> None:
-        """Make a `stop` that waits give up waiting."""
-        self._hurry.set()
 
     def _wake(self) -> None:
         self._work.set()
@@ -210,11 +206,7 @@ class Dispatcher:
         if not self._running or timeout_s <= 0:
             return
         tasks = [task for _, task in self._running.values()]
-        finished = asyncio.ensure_future(asyncio.wait(tasks))
-        hurried = asyncio.ensure_future(self._hurry.wait())
-        await asyncio.wait((finished, hurried), timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-        finished.cancel()
-        hurried.cancel()
+        await asyncio.wait(tasks, timeout=timeout_s)
 
     async def _give_back(self) -> None:
         left = [attempt.token for attempt, _ in self._running.values() if not attempt.saving]

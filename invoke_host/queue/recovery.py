@@ -72,5 +72,12 @@ def _recent(conn: Connection) -> list[tuple[str, int]]:
 
 
 def _missing(blobs: BlobStore, recent: list[tuple[str, int]]) -> list[str]:
-    found = {name: blobs.stat(image_key(name)) for name, _ in recent}
-    return [name for name, size in recent if (info := found[name]) is None or info.size_bytes != size]
+    return [name for name, size_bytes in recent if _size(blobs, name) != size_bytes]
+
+
+def _size(blobs: BlobStore, name: str) -> int | None:
+    try:
+        info = blobs.stat(image_key(name))
+    except OSError:  # a picture that can't be read must not keep the host from starting
+        return None
+    return None if info is None else info.size_bytes

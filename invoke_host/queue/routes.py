@@ -6,12 +6,11 @@ answers 403, which the units of work decide in the transaction that changes it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, Literal
 
-from invoke_host.api import FieldProblem, InvalidInput
 from invoke_host.generation.requests import GenerationRequest
+from invoke_host.queue.names import checked_batch_id, checked_destination, checked_key, checked_queue_id
 from invoke_host.queue.schema import (
     MAX_ITEMS,
     BatchIds,
@@ -37,9 +36,6 @@ from invoke_host.web import ADMIN, LOGGED_IN, Access, Route, actor_of, body_of, 
 
 QUEUE: Final = web.AppKey("queue", QueueService)
 
-_KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
-_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,64}")
-
 
 async def generate(request: web.Request) -> web.Response:
     """Make pictures: one item of the queue for each.
@@ -48,7 +44,7 @@ async def generate(request: web.Request) -> web.Response:
     can be repeated safely: the answer to a repetition is 200 and names the same items.
     """
     body = body_of(request, GenerationRequest)
-    key = _idempotency_key(request)
+    key = checked_key(request.headers.getall("Idempotency-Key", []))
     done = await _service(request).generate(actor_of(request), _queue_id(request), body, idempotency_key=key)
     answer = {
         "queue_id": done.queue_id,
@@ -112,9 +108,7 @@ async def status(request: web.Request) -> web.Response:
 
 async def batch_status(request: web.Request) -> web.Response:
     """How far a batch is."""
-    batch_id = request.match_info["batch_id"]
-    if not _NAME.fullmatch(batch_id):
-        raise _invalid("path", "batch_id", "expected the id of a batch")
+    batch_id = checked_batch_id(request.match_info["batch_id"])
     return json_response(await _service(request).batch_status(actor_of(request), _queue_id(request), batch_id))
 
 
@@ -169,9 +163,7 @@ async def delete_all_except_current(request: web.Request) -> web.Response:
 
 async def delete_by_destination(request: web.Request) -> web.Response:
     """Remove all items for a destination, stopping those that run."""
-    destination = request.match_info["destination"]
-    if len(destination) > 255 or "\x00" in destination:
-        raise _invalid("path", "destination", "expected at most 255 characters, none of them NUL")
+    destination = checked_destination(request.match_info["destination"])
     count = await _service(request).delete_by_destination(actor_of(request), _queue_id(request), destination)
     return json_response({"deleted": count})
 
@@ -210,27 +202,11 @@ def _service(request: web.Request) -> QueueService:
 
 
 def _queue_id(request: web.Request) -> str:
-    queue_id = request.match_info["queue_id"]
-    if not _NAME.fullmatch(queue_id):
-        raise _invalid("path", "queue_id", "expected 1 to 64 characters, none of them a control character")
-    return queue_id
+    return checked_queue_id(request.match_info["queue_id"])
 
 
 def _item_id(request: web.Request) -> int:
     return path_int(request, "item_id")
-
-
-def _idempotency_key(request: web.Request) -> str | None:
-    keys = request.headers.getall("Idempotency-Key", [])
-    if not keys:
-        return None
-    if len(keys) > 1 or not _KEY.fullmatch(keys[0]):
-        raise _invalid("header", "Idempotency-Key", "expected one value of 1 to 255 visible ASCII characters")
-    return keys[0]
-
-
-def _invalid(part: str, name: str, message: str) -> InvalidInput:
-    return InvalidInput([FieldProblem((part, name), message, "value_error")])
 
 
 _ROOT = "/api/v1/queue/{queue_id}"

@@ -7,6 +7,7 @@ point below it.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -35,6 +36,7 @@ def safe_join(root: Path, key: str) -> Path:
 
     Raises:
         ValueError: the key is not like that.
+        OSError: on the disk, a link in the place of a folder leads out of `root`.
     """
     parts = key.split("/")
     if len(key) > MAX_KEY or not all(_PART.fullmatch(part) for part in parts):
@@ -43,7 +45,7 @@ def safe_join(root: Path, key: str) -> Path:
     # The folder, not the file: os.replace and unlink act on a link itself and never on what it points to.
     inside = os.path.realpath(root) + os.sep
     if not f"{os.path.realpath(path.parent)}{os.sep}".startswith(inside):
-        raise ValueError(f"blob key {key[:80]!r} leads out of {root}")
+        raise OSError(errno.ELOOP, f"a link leads out of the blob folder {root}", str(path.parent))
     return path
 
 

@@ -139,8 +139,10 @@ def test_a_secret_in_a_file_that_others_may_read_is_a_warning(loaded: Load, tmp_
     file = tmp_path / "invoke-host.toml"
     file.touch(0o644)
     assert loaded(text).warnings == (
-        "invoke-host.toml:3: plugins.ldap.bind_password: other users of this machine can read this file; chmod 600 it, "
-        "or use file:PATH",
+        (
+            "invoke-host.toml:3: plugins.ldap.bind_password: other users of this machine can read this file; "
+            "chmod 600 it, or use file:PATH"
+        ),
     )
     file.chmod(0o640)
     assert loaded(text).warnings == ()

@@ -71,6 +71,7 @@ class HostRoot:
                 str(self.root),
                 "serve",
                 env=environment,
+                cwd=self.site,  # which `-m` looks into first; a copy of the host there is the one that runs
                 stdout=log,
                 stderr=log,
             )

@@ -6,6 +6,8 @@ import http.client
 import re
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
+from json import dumps
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -36,7 +38,7 @@ class Client:
         connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
         try:
             sent = {**self._headers, **(JSON if json is not None else {}), **headers}
-            connection.request(method, path, orjson.dumps(json) if json is not None else body, sent)
+            connection.request(method, path, dumps(json).encode() if json is not None else body, sent)
             got = connection.getresponse()
             answer = Answer(got.status, CaseInsensitive(got.getheaders()), got.read())
         finally:
@@ -79,15 +81,14 @@ class Client:
         return self.get("/api/v1/images/names?starred_first=false").json()["image_names"]
 
     def raw(self, data: bytes, *, timeout_s: float = 30.0) -> bytes:
-        """Send bytes as they are and read until the host closes or says nothing more for `timeout_s`."""
+        """Send bytes as they are and read until the host closes, or the end of the head if that comes first."""
         with self.connect(timeout_s) as connection:
-            connection.sendall(data)
+            with suppress(ConnectionError):  # the host need not take all of it
+                connection.sendall(data)
             received = b""
-            try:
-                while chunk := connection.recv(65536):
+            with suppress(ConnectionError, TimeoutError):
+                while b"\r\n\r\n" not in received and (chunk := connection.recv(65536)):
                     received += chunk
-            except (TimeoutError, ConnectionResetError):
-                pass
             return received
 
     def connect(self, timeout_s: float = 30.0) -> socket.socket:
@@ -125,7 +126,7 @@ class CaseInsensitive(dict[str, str]):
 
 def check(method: str, path: str, answer: Answer) -> None:
     """What holds for every answer of every host: no traceback, no 5xx, the headers, the declared schema."""
-    assert b"Traceback" not in answer.body, answer.text
+    assert b"Traceback (most" not in answer.body, answer.text[:2000]
     assert answer.status < 500 or path.startswith("/readyz"), f"{method} {path}: {answer.status} {answer.body[:500]!r}"
     assert answer.headers.get("x-content-type-options") == "nosniff", f"{method} {path}: {dict(answer.headers)}"
     assert "content-security-policy" in answer.headers

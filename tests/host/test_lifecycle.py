@@ -172,6 +172,16 @@ def test_a_second_host_in_the_same_folder_is_refused_and_told_where_the_first_on
     assert host.client.get("/healthz").status == 200
 
 
+def test_a_second_host_on_the_same_database_is_refused(new_host: NewHost, tmp_path: Path):
+    """Two would take each other's running work for dead; and it is not the root folder alone that tells them apart."""
+    shared = {**NO_DEVICES, "INVOKE_HOST_STORAGE__PATH": str(tmp_path / "disk" / "shared.db")}
+    first = new_host(shared)
+    assert first.client.get("/healthz").status == 200
+    told = refused(tmp_path / "other", extra=shared)
+    assert "shared.db: a host with another root folder already uses this database" in told
+    assert first.stop() == 0
+
+
 def test_a_port_in_use_is_refused_with_a_remedy(host: HostProcess, root: Path):
     port = host.client.port
     told = refused(root, "--port", str(port))

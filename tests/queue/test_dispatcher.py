@@ -377,18 +377,6 @@ async def test_a_worker_that_ends_with_the_host_costs_the_item_nothing(works: Wo
     assert (item.status, item.attempt, item.worker_deaths) == ("pending", 0, 0)
 
 
-async def test_a_second_signal_ends_the_wait(works: Works) -> None:
-    works.painter.open.clear()
-    item_id = works.line.add(ALICE).item_ids[0]
-    await works.painter.begun.get()
-    stop = asyncio.create_task(works.dispatcher.stop(3600.0))
-    await asyncio.sleep(0)
-    works.dispatcher.hurry()
-    async with asyncio.timeout(10):
-        await stop
-    assert works.line.item(item_id).status == "pending"
-
-
 async def test_a_paused_queue_finishes_what_runs_and_starts_nothing(works: Works) -> None:
     works.painter.open.clear()
     first, second = works.line.add(ALICE, 2).item_ids

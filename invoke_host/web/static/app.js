@@ -57,6 +57,7 @@ function listen() {
   on("progress", (progress) => queue.progress(progress));
   on("batch_enqueued", () => queue.refresh());
   on("queue_item_status_changed", (item) => queue.finished(item));
+  on("queue_items_changed", () => queue.refresh());
   on("resync", start);
   events.onopen = () => show("live");
   events.onerror = () => show("reconnecting");

@@ -1,0 +1,58 @@
+"""The kill test can fail: hosts that break one rule of the save protocol are caught. Only under `make soak`."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from pathlib import Path
+
+import pytest
+
+from .host import HostRoot, install_painter
+from .test_kill import lane
+
+PROJECT = Path(__file__).parent.parent.parent
+
+_ADOPT = "            await asyncio.to_thread(self._adopt, pictures)\n"
+_FINISH = "            result = await self._finish(token, pictures, device, engine_s)\n"
+
+MUTANTS = {
+    "files get their names without an intent": (
+        "queue/save.py",
+        "        await self._intend(names)\n",
+        "",
+    ),
+    "the row comes before the file": (
+        "queue/save.py",
+        _ADOPT + _FINISH,
+        _FINISH + _ADOPT,
+    ),
+    "a start cleans nothing up": (
+        "queue/recovery.py",
+        "    files_removed = await asyncio.to_thread(finish_tombstones, storage, blobs)\n",
+        "    files_removed = 0\n",
+    ),
+    "keys are not remembered": (
+        "queue/store/enqueue.py",
+        "            idempotency_key=batch.idempotency_key,\n",
+        "            idempotency_key=None,\n",
+    ),
+}
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("mutant", MUTANTS)
+async def test_a_host_that_breaks_the_protocol_is_caught(tmp_path: Path, mutant: str) -> None:
+    site = tmp_path / "site"
+    install_painter(site)
+    for package in ("invoke_host", "migrations"):
+        shutil.copytree(PROJECT / package, site / package, ignore=shutil.ignore_patterns("__pycache__"))
+    file, right, wrong = MUTANTS[mutant]
+    source = site / "invoke_host" / file
+    assert right in source.read_text(), f"the mutant {mutant!r} no longer fits {file}"
+    source.write_text(source.read_text().replace(right, wrong))
+    roots = [HostRoot(tmp_path / f"root-{number}", site) for number in range(2)]
+    lanes = [lane(root, 7000 + number, range(number, 40, 2)) for number, root in enumerate(roots)]
+    outcomes = await asyncio.gather(*lanes, return_exceptions=True)
+    assert any(isinstance(outcome, AssertionError) for outcome in outcomes), outcomes

@@ -1,0 +1,351 @@
+"""A second pair of eyes: foreign pages, forged names, hostile bytes and silent clients against a complete host.
+
+The ids (S-A1, S-F1, ...) are those of the security reference that this project tests against.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from aiohttp import web
+
+from invoke_host.web.server import start as start_server
+
+from .client import QUEUE, Client
+from .listener import Listener
+from .process import NO_DEVICES, HostProcess, start, until
+from .table import ROUTES
+from .test_pictures import IMAGES, make
+
+EVENTS = "/api/v1/events"
+UNSAFE = [row for row in ROUTES if row.route.method != "GET"]
+
+
+@pytest.fixture(scope="module")
+def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostProcess]:
+    """A host without devices."""
+    host = start(tmp_path_factory.mktemp("target") / "root", NO_DEVICES)
+    yield host
+    ended = host.process.poll()
+    host.end()
+    assert ended is None, host.log
+
+
+@pytest.fixture
+def victim(target: HostProcess) -> Client:
+    """Speaks to it."""
+    return target.client
+
+
+def concrete(path: str) -> str:
+    """A path template with something in it."""
+    return (
+        path.replace("{queue_id}", "default")
+        .replace("{item_id}", "1")
+        .replace("{name}", "a.png")
+        .replace("{destination}", "x")
+    )
+
+
+def snapshot(folder: Path) -> dict[str, tuple[int, int]]:
+    """Size and time of every file below a folder, but for what a running database and log write."""
+    return {
+        str(file): (file.stat().st_size, file.stat().st_mtime_ns)
+        for file in folder.rglob("*")
+        if file.is_file() and ".db" not in file.name and file.suffix != ".log"
+    }
+
+
+# Foreign pages ---------------------------------------------------------------------------------------------------
+
+
+def foreign(client: Client) -> list[dict[str, str]]:
+    """Headers that a browser sends for pages which are not ours (S-F1)."""
+    port = client.port
+    return [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": ""},
+        {"Origin": f"http://127.0.0.1:{port}.evil.example"},
+        {"Origin": f"http://127.0.0.1:{port + 1}"},
+        {"Origin": "http://127.0.0.1"},
+        {"Origin": f"https://127.0.0.1:{port}"},
+        {"Origin": f"http://localhost:{port}"},
+        {"Origin": f"http://127.0.0.1:{port}:{port}"},
+        {"Origin": f"http://user@127.0.0.1:{port}"},
+        {"Origin": f"http://127.0.0.1:{port}/"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "nonsense"},
+        {"Sec-Fetch-Site": "cross-site", "Origin": client.url},
+        {"Sec-Fetch-Site": "cross-site", "Cookie": "session=x", "Authorization": "Bearer x"},
+    ]
+
+
+def test_s_f1_no_page_of_another_origin_can_change_anything(victim: Client):
+    before = victim.get(f"{QUEUE}/status").json()
+    for row in UNSAFE:
+        for headers in foreign(victim):
+            body = b'{"positive_prompt": "a"}' if row.route.body is not None else None
+            sent = {**headers, **({"Content-Type": "application/json"} if body else {})}
+            answer = victim.request(row.route.method, concrete(row.route.path), body=body, headers=sent)
+            assert answer.status == 403, (row.line, headers, answer.body)
+            assert not [name for name in answer.headers if name.startswith("access-control")]
+    assert victim.get(f"{QUEUE}/status").json() == before
+
+
+def test_s_f1_the_hosts_own_pages_and_programs_can(victim: Client):
+    for headers in ({}, {"Origin": victim.url, "Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}):
+        assert victim.put(f"{QUEUE}/prune", headers=headers).status == 200
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["text/plain", "text/plain; application/json", "application/x-www-form-urlencoded", "multipart/form-data", ""],
+)
+def test_s_f2_a_body_that_does_not_say_it_is_json_is_refused(victim: Client, kind: str):
+    for row in UNSAFE:
+        if row.route.body is not None:
+            headers = {"Content-Type": kind} if kind else {}
+            answer = victim.request(
+                row.route.method, concrete(row.route.path), body=b'{"positive_prompt": "a"}', headers=headers
+            )
+            assert answer.status == 415, (row.line, answer.body)
+
+
+def test_s_f3_no_page_of_another_origin_can_listen(victim: Client):
+    for headers in foreign(victim):
+        answer = victim.get(EVENTS, headers=headers)
+        assert answer.status == 403
+        assert b"event:" not in answer.body
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "evil.example",
+        "evil.example:80",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example",
+        "127.0.0.1@evil.example",
+        "[::1].evil.example",
+        "localhost:80@evil.example",
+        "xn--lcalhost-54a",
+        "",
+    ],
+)
+def test_a_foreign_name_pointed_at_this_host_reads_nothing(victim: Client, name: str):
+    for path in ("/", "/docs", "/openapi.json", "/healthz", EVENTS, f"{IMAGES}/", "/nothing", "/api/v2/models"):
+        head = f"GET {path} HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n"
+        assert victim.raw(head.encode()).split()[1] in (b"403", b"400"), (name, path)
+
+
+def test_two_host_headers_or_none_are_refused(victim: Client):
+    for hosts in ("Host: localhost\r\nHost: evil.example\r\n", "Host: evil.example\r\nHost: localhost\r\n", ""):
+        answer = victim.raw(f"GET /healthz HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n".encode())
+        assert answer.split()[1] == b"400"
+
+
+# Names and files -------------------------------------------------------------------------------------------------
+
+PATHS = (
+    "../invoke-host.db",
+    "..\\..\\invoke-host.db",
+    "%2e%2e/%2e%2e/invoke-host.db",
+    "/etc/passwd",
+    "C:\\Windows\\win.ini",
+    "....//....//invoke-host.db",
+    "∕etc∕passwd",
+    "../invoke-host.db",
+    "a" * 255,
+    "images/../../invoke-host.db",
+    ".invoke-host-blobs",
+    "\r\nSet-Cookie: a=b",
+)
+
+
+def test_s_a1_names_from_json_never_become_paths(target: HostProcess, victim: Client):
+    before = snapshot(target.root.parent)
+    for route, key in (("delete", "deleted_images"), ("star", "starred_images"), ("unstar", "unstarred_images")):
+        answer = victim.post(f"{IMAGES}/{route}", {"image_names": list(PATHS)})
+        assert (answer.status, answer.json()[key], set(answer.json()["failed_images"])) == (200, [], set(PATHS))
+    assert victim.post(f"{IMAGES}/images_by_names", {"image_names": list(PATHS)}).json() == []
+    assert victim.post(f"{IMAGES}/delete", {"image_names": ["a\0.png"]}).status == 422
+    assert victim.post(f"{IMAGES}/delete", {"image_names": ["a" * 4096]}).status == 422
+    assert snapshot(target.root.parent) == before
+
+
+def test_s_a3_nothing_is_written_where_the_host_was_started(host: HostProcess, painter):
+    make(painter)
+    assert list((host.root.parent / "elsewhere").iterdir()) == []
+
+
+@pytest.mark.parametrize("prefix", ["", "/static", "/static/swagger", "/docs", IMAGES, f"{IMAGES}/i", "/x"])
+def test_s_a9_nothing_that_a_root_folder_holds_is_served_by_its_name(victim: Client, prefix: str):
+    for file in ("invoke-host.db", "invoke-host.toml", "secrets/key", "blobs/images", "run/host.json", "etc/passwd"):
+        for way in (
+            "",
+            "../",
+            "..%2f",
+            "%2e%2e/",
+            "../../../../",
+            "..%2f..%2f..%2f..%2f",
+            "/",
+            "%2f",
+            "..%5c",
+            ".%00/",
+        ):
+            answer = victim.raw(
+                f"GET {prefix}/{way}{file} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
+            )
+            assert answer.split()[1] in (b"404", b"400"), (prefix, way, file, answer[:200])
+
+
+def test_a_link_in_the_place_of_a_picture_leads_nowhere(host: HostProcess, painter, tmp_path: Path):
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"the secret of another user")
+    _, [linked, moved] = make(painter, count=2)
+    blobs = host.root / "blobs"
+    file = blobs / "images" / linked[:2] / linked
+    file.unlink()
+    file.symlink_to(secret)
+    thumbnails = blobs / "thumbnails" / moved[:2]
+    outside = tmp_path / "outside"
+    shutil.move(thumbnails, outside)
+    thumbnails.symlink_to(outside)
+    try:
+        for path in (f"{linked}/full", f"{moved}/thumbnail"):
+            answer = painter.get(f"{IMAGES}/i/{path}")
+            assert answer.status == 410, answer.body
+            assert b"secret" not in answer.body
+        assert painter.delete(f"{IMAGES}/i/{linked}").status == 200
+        assert painter.delete(f"{IMAGES}/i/{moved}").status == 200
+    finally:
+        thumbnails.unlink()
+        shutil.move(outside, thumbnails)
+    assert secret.read_bytes() == b"the secret of another user"
+    assert not file.is_symlink()
+
+
+# Bytes -----------------------------------------------------------------------------------------------------------
+
+HEAD = b"Host: localhost\r\nConnection: close\r\n"
+POST = f"POST {QUEUE}/generate HTTP/1.1\r\n".encode() + HEAD + b"Content-Type: application/json\r\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        (b"GARBAGE\r\n\r\n", b"400"),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 200 + b"\r\n\r\n", b"400"),
+        (b"GET /healthz HTTP/1.1\r\n" + HEAD + b"X: " + b"a" * 100_000 + b"\r\n\r\n", b"400"),
+        (b"GET /healthz HTTP/1.1\r\n" + HEAD + b"".join(b"X%d: 1\r\n" % i for i in range(5000)) + b"\r\n", b"400"),
+        (b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\n" + HEAD + b"\r\n", b"400"),
+        (b"GET /a\x00b HTTP/1.1\r\n" + HEAD + b"\r\n", b"400"),
+        (POST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", b"400"),
+        (POST + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\n{}    ", b"400"),
+        (POST + b"Content-Length: -1\r\n\r\n{}", b"400"),
+        (POST + b"Content-Length: 2\r\nContent-Encoding: gzip\r\n\r\n{}", b"415"),
+        (POST + b"Content-Length: 2\r\nContent-Encoding: br\r\n\r\n{}", b"415"),
+        (POST + b"Content-Length: 2\r\nExpect: the unexpected\r\n\r\n{}", b"417"),
+        (b"TRACE / HTTP/1.1\r\n" + HEAD + b"\r\n", b"405"),
+        (b"CONNECT evil.example:80 HTTP/1.1\r\n" + HEAD + b"\r\n", b"404"),
+        (b"OPTIONS * HTTP/1.1\r\n" + HEAD + b"\r\n", b"404"),
+    ],
+    ids=lambda value: repr(value[:40]) if isinstance(value, bytes) else value,
+)
+def test_bytes_that_are_no_proper_request_get_one_short_answer(
+    target: HostProcess, victim: Client, sent: bytes, code: bytes
+):
+    log = target.log
+    answer = victim.raw(sent)
+    assert answer.split()[1] == code
+    assert b"Traceback" not in answer
+    assert len(answer) < 2000
+    assert victim.get("/healthz").status == 200
+    assert target.log == log  # nobody can fill the log with what is no request
+
+
+def test_nothing_that_is_sent_comes_back_as_a_header(victim: Client):
+    for path in (
+        "/api/v1/images%0d%0aSet-Cookie:%20a=b",
+        "/api/v1/images?x=%0d%0aSet-Cookie:%20a=b",
+        "//evil.example/api/v1/images",
+        "/\\evil.example/api/v1/images",
+        "http://evil.example/api/v1/images",
+    ):
+        answer = victim.raw(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()).decode()
+        head = answer.partition("\r\n\r\n")[0].lower()
+        assert "\r\nset-cookie" not in head
+        location = next((line for line in head.splitlines() if line.startswith("location: ")), "location: /a")
+        assert location.startswith("location: /")
+        assert not location.startswith(("location: //", "location: /\\"))
+
+
+def test_what_a_path_says_is_not_rendered(victim: Client):
+    answer = victim.get("/%3Cscript%3Ealert(1)%3C/script%3E")
+    assert (answer.status, answer.headers["content-type"]) == (404, "application/problem+json")
+    assert "sandbox" in answer.headers["content-security-policy"]
+
+
+# Silent clients --------------------------------------------------------------------------------------------------
+
+
+async def test_a_client_that_does_not_end_the_head_of_its_request_is_cut_off():
+    """By the server's idle time, which is 75 s in a real host."""
+    server = await start_server(web.Application(), "127.0.0.1", 0, idle_s=0.2)
+    try:
+        for said in (b"", b"GET / HTTP/1.1\r\nHost: localhost\r\nX: ", b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"):
+            reader, writer = await asyncio.open_connection(server.host, server.port)
+            writer.write(said)
+            async with asyncio.timeout(10):
+                await reader.read()  # until the end of the connection
+            writer.close()
+    finally:
+        await server.stop()
+
+
+def test_a_listener_that_never_reads_costs_little_and_harms_nobody(target: HostProcess, victim: Client):
+    def memory() -> int:
+        return psutil.Process(target.pid).memory_info().rss
+
+    deaf = []
+    try:
+        for _ in range(20):
+            connection = socket.socket()
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.connect((victim.host, victim.port))
+            connection.sendall(f"GET {EVENTS} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            deaf.append(connection)
+        with Listener(victim) as listener:
+            for round_ in range(4):
+                if round_ == 1:
+                    before = memory()  # the first round warms up what each round needs
+                [*_, last] = victim.generate(count=1000)["item_ids"]
+                victim.put(f"{QUEUE}/cancel_all_except_current")
+                listener.until(
+                    "the last cancellation, or to read all anew",
+                    lambda e, last=last: (
+                        e.kind == "resync" or (e.kind == "queue_items_changed" and last in e.data["item_ids"])
+                    ),
+                )
+            assert victim.get("/healthz").status == 200
+            assert memory() - before < 32 * 2**20
+    finally:
+        for connection in deaf:
+            connection.close()
+    victim.put(f"{QUEUE}/clear")
+    until("the host has let go of them", lambda: connections(target) <= 1)
+
+
+def connections(host: HostProcess) -> int:
+    """Connections that are open to a host."""
+    return sum(each.status == psutil.CONN_ESTABLISHED for each in psutil.Process(host.pid).net_connections("tcp"))
