@@ -29,6 +29,7 @@ from invoke_host.api import (
     Unavailable,
 )
 from invoke_host.identity.none import SYSTEM_ACTOR, SYSTEM_IDENTITY
+from invoke_host.identity.promptly import within
 
 #: Longest time one provider may take to judge a request.
 PROVIDER_TIMEOUT_S = 5.0
@@ -118,8 +119,7 @@ class Authenticator:
 
     async def _ask(self, provider: AuthProvider, view: RequestView) -> AuthOutcome | None:
         try:
-            async with asyncio.timeout(self._timeout_s):
-                outcome = await provider.from_request(view)
+            outcome = await within(self._timeout_s, provider.from_request(view))
             if outcome is None or isinstance(outcome, (Rejected, Unavailable)):
                 reason = None
             elif not isinstance(outcome, Authenticated):

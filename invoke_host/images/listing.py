@@ -12,7 +12,7 @@ import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any
 
 from sqlalchemy import Boolean, ColumnElement, Connection, Select, String, bindparam, func, or_, select
 
@@ -20,9 +20,9 @@ from invoke_host.access.engine import AccessEngine
 from invoke_host.api import Actor
 from invoke_host.images.access import COUNTED, VIEW
 from invoke_host.images.query import Cursor, Filters, ListQuery, Order
-from invoke_host.images.rows import DTO_COLUMNS, dto
+from invoke_host.images.rows import DTO_COLUMNS, LISTED_COLUMNS, dto
 from invoke_host.images.tables import image_counts, images
-from invoke_host.storage import quick
+from invoke_host.storage import PlainRow, PreparedSelect, quick
 
 #: A search says how many images match up to here; more are answered as this many.
 MAX_SEARCH_TOTAL = 10_000
@@ -30,7 +30,6 @@ MAX_SEARCH_TOTAL = 10_000
 #: Up to this offset a page is read as fast as with a cursor; a larger one is walked on a database thread.
 QUICK_OFFSET = 1000
 
-_ROWS = (*DTO_COLUMNS, images.c.id)
 _BEFORE_ALL = 0
 _AFTER_ALL = 2**63 - 1
 
@@ -52,6 +51,11 @@ class Stream:
     category: str
     starred: bool
     count: int
+
+    @property
+    def kind(self) -> tuple[str, bool, bool]:
+        """What its images have in common, in the order of KIND_COLUMNS."""
+        return (self.category, self.is_intermediate, self.starred)
 
 
 @quick
@@ -84,9 +88,9 @@ def names(
 @quick
 def streams(conn: Connection, access: AccessEngine, actor: Actor, filters: Filters) -> list[Stream]:
     """The streams that hold anything the actor may see, whatever `origin` and `search` say; with their sizes."""
-    rows = conn.execute(_counts_statement(access.predicate(actor, VIEW.name, COUNTED)))
+    rows = _counts_statement(access.predicate(actor, VIEW.name, COUNTED)).all(conn, {})
     return [
-        Stream(is_intermediate, category, starred, count)
+        Stream(is_intermediate == 1, category, starred == 1, count)
         for category, is_intermediate, starred, count in rows
         if count > 0
         and (filters.categories is None or category in filters.categories)
@@ -97,7 +101,7 @@ def streams(conn: Connection, access: AccessEngine, actor: Actor, filters: Filte
 def _page(conn: Connection, access: AccessEngine, actor: Actor, query: ListQuery) -> Page:
     found = streams(conn, access, actor, query.filters)
     reader = _Reader(conn, access.predicate(actor, VIEW.name), query)
-    rows: list[_Row] = []
+    rows: list[PlainRow] = []
     for segment in _segments(found, query):
         if len(rows) > query.limit:
             break
@@ -105,7 +109,7 @@ def _page(conn: Connection, access: AccessEngine, actor: Actor, query: ListQuery
     more = len(rows) > query.limit > 0
     rows = rows[: query.limit]
     items = [dto(row) for row in rows]
-    cursor = Cursor(query.order, items[-1]["starred"], rows[-1][-1]).encode() if more else None
+    cursor = Cursor(query.order, items[-1]["starred"], rows[-1][0]).encode() if more else None
     total = sum(stream.count for stream in found) if query.filters.counted else reader.count(found)
     return Page(items, total, cursor)
 
@@ -119,9 +123,6 @@ def _segments(found: Sequence[Stream], query: ListQuery) -> Iterable[list[Stream
     return [starred, [stream for stream in found if not stream.starred]]
 
 
-_Row: TypeAlias = Sequence[Any]
-
-
 class _Reader:
     """Reads segments one after the other, remembering how much of the offset is still to be skipped."""
 
@@ -132,7 +133,7 @@ class _Reader:
         self._skip = 0 if query.cursor else query.offset
         self._extra = _extra(query.filters)
 
-    def read(self, segment: list[Stream], want: int) -> list[_Row]:
+    def read(self, segment: list[Stream], want: int) -> Sequence[PlainRow]:
         """At most `want` rows of the segment, in order."""
         if not segment:
             return []
@@ -143,9 +144,10 @@ class _Reader:
             self._skip -= stream.count
             return []
         statement = _stream_statement(self._allowed, self._query.order.descending)
-        rows = self._conn.execute(statement, self._parameters(stream, want, self._skip)).all()
+        rows = statement.all(self._conn, self._parameters(stream, want, self._skip))
         self._skip = 0
-        return list(rows)
+        kind = stream.kind
+        return [(*row, *kind) for row in rows]
 
     def count(self, found: Sequence[Stream]) -> int:
         """Matching images, but never more than MAX_SEARCH_TOTAL."""
@@ -155,7 +157,7 @@ class _Reader:
             total += len(matching)
         return total
 
-    def _merged(self, segment: list[Stream], want: int) -> list[_Row]:
+    def _merged(self, segment: list[Stream], want: int) -> list[PlainRow]:
         descending = self._query.order.descending
         sources = [self._ids(stream, self._skip + want) for stream in segment]
         ids = list(heapq.merge(*sources, reverse=descending))[: self._skip + want]
@@ -163,7 +165,7 @@ class _Reader:
         self._skip = max(0, self._skip - len(ids))
         if not wanted:
             return []
-        by_id = {row[-1]: row for row in self._conn.execute(_BY_ID, {"ids": wanted})}
+        by_id = {row[0]: row for row in self._conn.execute(_BY_ID, {"ids": wanted})}
         return [by_id[each] for each in wanted if each in by_id]
 
     def _ids(self, stream: Stream, limit: int, *, after_cursor: bool = True) -> list[int]:
@@ -196,14 +198,14 @@ def _end(order: Order) -> int:
 # Statements are kept per predicate object (the access engine keeps those per actor): building one costs more than
 # running it. The oldest fall out.
 @lru_cache(1024)
-def _counts_statement(allowed: ColumnElement[bool]) -> Select[Any, Any, Any, Any]:
+def _counts_statement(allowed: ColumnElement[bool]) -> PreparedSelect:
     kind = (image_counts.c.category, image_counts.c.is_intermediate, image_counts.c.starred)
-    return select(*kind, func.sum(image_counts.c.count)).where(allowed).group_by(*kind)
+    return PreparedSelect(select(*kind, func.sum(image_counts.c.count)).where(allowed).group_by(*kind))
 
 
 @lru_cache(1024)
-def _stream_statement(allowed: ColumnElement[bool], descending: bool) -> Select[*tuple[Any, ...]]:
-    return _in_stream(select(*_ROWS), allowed, descending).offset(bindparam("skip"))
+def _stream_statement(allowed: ColumnElement[bool], descending: bool) -> PreparedSelect:
+    return PreparedSelect(_in_stream(select(*LISTED_COLUMNS), allowed, descending).offset(bindparam("skip")))
 
 
 @lru_cache(1024)
@@ -227,7 +229,7 @@ def _in_stream(statement: Select[*tuple[Any, ...]], allowed: ColumnElement[bool]
     )
 
 
-_BY_ID = select(*_ROWS).where(images.c.id.in_(bindparam("ids", expanding=True)))
+_BY_ID = select(*DTO_COLUMNS).where(images.c.id.in_(bindparam("ids", expanding=True)))
 
 
 def _extra(filters: Filters) -> list[ColumnElement[bool]]:

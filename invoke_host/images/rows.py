@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, select
+from sqlalchemy import ColumnElement, Connection, bindparam, select
 
 from invoke_host.access.engine import AccessEngine
 from invoke_host.api import Actor, Gone
@@ -16,47 +16,65 @@ from invoke_host.images.access import VIEW
 from invoke_host.images.names import is_name
 from invoke_host.images.store import unknown
 from invoke_host.images.tables import images
-from invoke_host.storage import quick
+from invoke_host.storage import PlainRow, PreparedSelect, quick
 
 #: Where images are served, relative to the host's root so that it works behind a path prefix.
 BASE_URL = "api/v1/images/i"
 
-#: The columns of an image that `dto` reads, in this order.
-DTO_COLUMNS = (
+#: The columns that say in which stream of a listing an image is.
+KIND_COLUMNS = (images.c.category, images.c.is_intermediate, images.c.starred)
+
+#: The columns of an image that a listing has to read; it knows the kind, as that is what it looks for.
+LISTED_COLUMNS = (
+    images.c.id,
     images.c.name,
     images.c.origin,
-    images.c.category,
     images.c.width,
     images.c.height,
     images.c.created_at,
     images.c.updated_at,
-    images.c.is_intermediate,
     images.c.session_id,
     images.c.node_id,
-    images.c.starred,
     images.c.has_workflow,
 )
 
+#: The columns of an image that `dto` takes, in this order.
+DTO_COLUMNS = (*LISTED_COLUMNS, *KIND_COLUMNS)
 
-def dto(row: Sequence[Any]) -> dict[str, Any]:
-    """An image as clients get it (schema.ImageDTO); `row` begins with DTO_COLUMNS. Plain, for it is the hot path."""
-    name = row[0]
+
+def dto(row: PlainRow) -> dict[str, Any]:
+    """An image as clients get it (schema.ImageDTO), from a row of DTO_COLUMNS. Plain, for it is the hot path."""
+    (
+        _,
+        name,
+        origin,
+        width,
+        height,
+        created_at,
+        updated_at,
+        session_id,
+        node_id,
+        workflow,
+        category,
+        temporary,
+        starred,
+    ) = row
     return {
         "image_name": name,
         "image_url": f"{BASE_URL}/{name}/full",
         "thumbnail_url": f"{BASE_URL}/{name}/thumbnail",
-        "image_origin": row[1],
-        "image_category": row[2],
-        "width": row[3],
-        "height": row[4],
-        "created_at": row[5],
-        "updated_at": row[6],
+        "image_origin": origin,
+        "image_category": category,
+        "width": width,
+        "height": height,
+        "created_at": created_at,
+        "updated_at": updated_at,
         "deleted_at": None,
-        "is_intermediate": row[7],
-        "session_id": row[8],
-        "node_id": row[9],
-        "starred": row[10],
-        "has_workflow": row[11],
+        "is_intermediate": temporary == 1,
+        "session_id": session_id,
+        "node_id": node_id,
+        "starred": starred == 1,
+        "has_workflow": workflow == 1,
         "image_subfolder": "",
         "board_id": None,
     }
@@ -107,7 +125,7 @@ def by_names(conn: Connection, access: AccessEngine, actor: Actor, names: Sequen
     if not wanted:
         return []
     query = select(*DTO_COLUMNS).where(access.predicate(actor, VIEW.name), images.c.name.in_(wanted))
-    found = {row[0]: dto(row) for row in conn.execute(query)}
+    found = {image["image_name"]: image for image in map(dto, conn.execute(query))}
     return [found[name] for name in names if name in found]
 
 
@@ -119,15 +137,15 @@ _NAME = (images.c.name,)
 
 def _one(
     conn: Connection, access: AccessEngine, actor: Actor, name: str, columns: tuple[ColumnElement[Any], ...]
-) -> Sequence[Any]:
+) -> PlainRow:
     if not is_name(name):
         raise unknown(name)
-    row = conn.execute(_one_statement(access.predicate(actor, VIEW.name), columns), {"name_": name}).first()
+    row = _one_statement(access.predicate(actor, VIEW.name), columns).first(conn, {"name_": name})
     if row is None:
         raise unknown(name)
     return row
 
 
 @lru_cache(4096)
-def _one_statement(allowed: ColumnElement[bool], columns: tuple[ColumnElement[Any], ...]) -> Select[Any]:
-    return select(*columns).where(images.c.name == bindparam("name_"), allowed)
+def _one_statement(allowed: ColumnElement[bool], columns: tuple[ColumnElement[Any], ...]) -> PreparedSelect:
+    return PreparedSelect(select(*columns).where(images.c.name == bindparam("name_"), allowed))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from invoke_host.storage.prepared import PlainRow, PreparedSelect
 from invoke_host.storage.units import Storage, quick
 
-__all__ = ["Storage", "quick"]
+__all__ = ["PlainRow", "PreparedSelect", "Storage", "quick"]

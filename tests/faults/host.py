@@ -52,6 +52,7 @@ class HostRoot:
         self.root = root
         self.site = site
         self.log = root / "host.log"
+        self.host: RunningHost | None = None
         root.mkdir(parents=True)
         (root / "invoke-host.toml").write_text(CONFIG)
 
@@ -75,9 +76,14 @@ class HostRoot:
                 stdout=log,
                 stderr=log,
             )
-        host = RunningHost(process, self)
+        host = self.host = RunningHost(process, self)
         await host.wait_until_it_listens()
         return host
+
+    async def close(self) -> None:
+        """Leave no process behind, whatever the test came to."""
+        if self.host is not None:
+            await self.host.kill()
 
 
 class RunningHost:

@@ -138,6 +138,13 @@ class Client:
 
 async def lane(root: HostRoot, seed: int, rounds: range) -> None:
     """Rounds one after another on one root; each start recovers from the death before."""
+    try:
+        await _rounds(root, seed, rounds)
+    finally:
+        await root.close()
+
+
+async def _rounds(root: HostRoot, seed: int, rounds: range) -> None:
     random, oracle = Random(seed), Oracle()
     client = Client(random, oracle)
     for number in rounds:
@@ -186,4 +193,7 @@ async def test_kill_9_anywhere_loses_nothing_and_stores_nothing_twice(tmp_path: 
     for number in range(LANES):
         root = HostRoot(tmp_path / f"root-{number}", site)
         lanes.append(lane(root, SEED * 1000 + number, range(number, ROUNDS, LANES)))
-    await asyncio.gather(*lanes)
+    outcomes = await asyncio.gather(*lanes, return_exceptions=True)  # each lane ends its own hosts
+    for outcome in outcomes:
+        if outcome is not None:
+            raise outcome

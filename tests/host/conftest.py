@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from .client import Client
-from .process import HostProcess, start
+from .process import NO_DEVICES, HostProcess, start
 
 NewHost = Callable[..., HostProcess]
 
@@ -58,3 +58,19 @@ def new_host(root: Path) -> Iterator[NewHost]:
     yield make
     for each in started:
         each.end()
+
+
+@pytest.fixture(scope="module")
+def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostProcess]:
+    """A host without devices, to be attacked."""
+    host = start(tmp_path_factory.mktemp("target") / "root", NO_DEVICES)
+    yield host
+    ended = host.process.poll()
+    host.end()
+    assert ended is None, host.log
+
+
+@pytest.fixture
+def victim(target: HostProcess) -> Client:
+    """Speaks to it."""
+    return target.client

@@ -16,8 +16,8 @@ from .listener import Listener
 from .process import NO_DEVICES, HostProcess, until
 from .startup import refused
 
-#: An item that runs for seconds: two calls of the UNet for each of the steps.
-LONG = {"steps": 60, "scheduler": "dpmpp_2s"}
+#: An item that runs long enough to be interrupted: two calls of the UNet for each of the steps.
+LONG = {"steps": 40, "scheduler": "dpmpp_2s"}
 
 
 def rows(root: Path, query: str) -> list[tuple]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import orjson
@@ -165,6 +166,13 @@ def test_a_repeated_idempotency_key_makes_nothing_twice(painter):
     different = painter.post(f"{QUEUE}/generate", {"positive_prompt": "a plum"}, headers={"Idempotency-Key": "once"})
     assert different.status == 409
     until("both are done", lambda: all(painter.item(i)["status"] == "completed" for i in first["item_ids"]))
+
+
+def test_the_same_key_from_many_at_the_same_time_is_one_request(painter):
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: painter.generate("a plum", key="rush", count=2), range(16)))
+    assert all(answer == answers[0] for answer in answers)
+    until("both are done", lambda: all(painter.item(i)["status"] == "completed" for i in answers[0]["item_ids"]))
 
 
 def test_a_stream_resumes_after_the_event_it_saw_last(painter):

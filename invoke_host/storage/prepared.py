@@ -1,0 +1,120 @@
+"""SELECTs that run many times a second: compiled once, then run on the driver's own cursor.
+
+SQLAlchemy still writes the SQL, access predicates and all, for the database at hand. What is saved is its machinery
+around each run (execution context, event hooks, result objects), which costs more than the reads themselves: 22 of the
+42 us of reading one image by name, see docs/adr/0900-prepared-reads.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from sqlalchemy import Boolean, Connection, Dialect, Select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql.compiler import SQLCompiler
+
+#: One row, in the order of the selected columns.
+PlainRow: TypeAlias = Sequence[Any]
+
+_Convert: TypeAlias = Callable[[Any], Any]
+
+
+class PreparedSelect:
+    """A SELECT whose bound values may differ from run to run, on one database or several. Safe on several threads.
+
+    Rows come as the driver makes them. For text and whole numbers that is what SQLAlchemy would make of them; for
+    booleans it is 0 and 1 on SQLite, so compare with `== 1` where a real one is needed. What does not fit (columns of
+    other types, an IN (...), values computed at each run) runs through SQLAlchemy as always.
+    """
+
+    __slots__ = ("_plan", "_statement")
+
+    def __init__(self, statement: Select[*tuple[Any, ...]]) -> None:
+        self._statement = statement
+        self._plan: _Plan | None = None
+
+    def all(self, conn: Connection, parameters: Mapping[str, Any]) -> Sequence[PlainRow]:
+        """All rows. Call it inside a unit of work; raises what `conn.execute` would."""
+        plan = self._plan
+        if plan is None or plan.dialect is not conn.dialect:
+            plan = self._plan = _Plan.of(self._statement, conn.dialect)
+        if not plan.direct:
+            return conn.execute(self._statement, parameters).all()
+        values = plan.values(parameters)
+        cursor = conn.connection.cursor()
+        try:
+            cursor.execute(plan.sql, values)
+            return cursor.fetchall()
+        except plan.driver_error as error:
+            raise _as_sqlalchemy_reports(error, conn, plan, values) from error
+        finally:
+            cursor.close()
+
+    def first(self, conn: Connection, parameters: Mapping[str, Any]) -> PlainRow | None:
+        """The only row, or None; for statements that find at most one. Otherwise like `all`."""
+        rows = self.all(conn, parameters)
+        return rows[0] if rows else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A statement in the words of one dialect. `direct` is False where only SQLAlchemy itself can run it."""
+
+    dialect: Dialect
+    driver_error: type[Exception]
+    direct: bool = False
+    sql: str = ""
+    #: Names of the placeholders in order, for drivers that count them; None for those that take names.
+    order: tuple[str, ...] | None = None
+    #: Values that belong to the statement; a run may replace them.
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    converts: tuple[tuple[str, _Convert], ...] = ()
+
+    @classmethod
+    def of(cls, statement: Select[*tuple[Any, ...]], dialect: Dialect) -> _Plan:
+        driver_error: type[Exception] = dialect.loaded_dbapi.Error
+        compiled = statement.compile(dialect=dialect)
+        if not isinstance(compiled, SQLCompiler) or not _fits(compiled, statement, dialect):
+            return cls(dialect, driver_error)
+        converts = tuple(
+            (name, convert)
+            for name, bind in compiled.binds.items()
+            if (convert := bind.type.dialect_impl(dialect).bind_processor(dialect)) is not None
+        )
+        order = tuple(compiled.positiontup or ()) if compiled.positional else None
+        fixed = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
+        return cls(dialect, driver_error, True, compiled.string, order, fixed, converts)
+
+    def values(self, parameters: Mapping[str, Any]) -> Any:
+        """What the driver wants beside the SQL. Raises KeyError for a value that is missing."""
+        named = {**self.fixed, **parameters}
+        for name, convert in self.converts:
+            named[name] = convert(named[name])
+        return named if self.order is None else [named[name] for name in self.order]
+
+
+def _fits(compiled: SQLCompiler, statement: Select[*tuple[Any, ...]], dialect: Dialect) -> bool:
+    kinds = [column.type for column in statement.selected_columns]
+    plain_rows = all(
+        isinstance(kind, Boolean) or kind.dialect_impl(dialect).result_processor(dialect, None) is None
+        for kind in kinds
+    )
+    # The placeholders of an IN (...) are written anew at each run, a callable is asked for its value at each run.
+    plain_values = not (
+        compiled.post_compile_params
+        or compiled.literal_execute_params
+        or compiled.escaped_bind_names
+        or any(bind.callable is not None for bind in compiled.binds.values())
+    )
+    return plain_rows and plain_values
+
+
+def _as_sqlalchemy_reports(error: Exception, conn: Connection, plan: _Plan, values: Any) -> BaseException:
+    """The exception that `conn.execute` would raise, so that backends classify one kind of error only."""
+    if plan.dialect.is_disconnect(error, conn.connection, None):  # type: ignore[arg-type]  # it is a driver's Error
+        conn.invalidate(error)
+    return DBAPIError.instance(
+        plan.sql, values, error, plan.driver_error, hide_parameters=conn.engine.hide_parameters, dialect=plan.dialect
+    )
