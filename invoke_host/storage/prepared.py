@@ -26,7 +26,8 @@ class PreparedSelect:
 
     Rows come as the driver makes them. For text and whole numbers that is what SQLAlchemy would make of them; for
     booleans it is 0 and 1 on SQLite, so compare with `== 1` where a real one is needed. What does not fit (columns of
-    other types, an IN (...), values computed at each run) runs through SQLAlchemy as always.
+    other types, an IN (...), values computed at each run) runs through SQLAlchemy as always, and so does everything
+    while somebody listens to `before_cursor_execute`.
     """
 
     __slots__ = ("_plan", "_statement")
@@ -40,7 +41,7 @@ class PreparedSelect:
         plan = self._plan
         if plan is None or plan.dialect is not conn.dialect:
             plan = self._plan = _Plan.of(self._statement, conn.dialect)
-        if not plan.direct:
+        if not plan.direct or conn.dispatch.before_cursor_execute:  # somebody wants to see or change what is run
             return conn.execute(self._statement, parameters).all()
         values = plan.values(parameters)
         cursor = conn.connection.cursor()
