@@ -1,4 +1,9 @@
-"""Server CPU per request: small reads and the list of 50 out of 100,000 images, against a bare aiohttp handler."""
+"""Server CPU per request: small reads and the list of 50 out of 100,000 images, against bare aiohttp handlers.
+
+The bars are judged by the least that aiohttp can do, a handler that returns constant bytes. Printed beside them are the
+ratios to the handler of aiohttp's documentation, `return web.json_response({"version": ...})` (`json`), and, for the
+list, to one that makes JSON of a ready object of the same size (`same_size`).
+"""
 
 from __future__ import annotations
 
@@ -11,9 +16,10 @@ import psutil
 from bench.images import fill
 from bench.load import Load, load
 from bench.measure import bare_peer, median, report
-from scripts.client import ask
+from scripts.client import ask, fetch
 from scripts.host_process import running_host
 
+LISTING = "/api/v1/images/?limit=50"
 IMAGES = 100_000
 PAGE = 1000
 ROUNDS = 5
@@ -29,12 +35,17 @@ def main() -> dict[str, Any]:
         with running_host(root, output=output):
             pass  # makes the database
         names = fill(root / "invoke-host.db", IMAGES)
-        with running_host(root, output=output) as host, bare_peer() as (peer_url, peer):
-            server = psutil.Process(host.process.pid)
-            listing = f"{host.url}/api/v1/images/?limit=50"
+        page = Path(folder, "page.json")
+        with running_host(root, output=output) as host:
+            page.write_bytes(fetch(f"{host.url}{LISTING}"))
+        with running_host(root, output=output) as host, bare_peer(page) as (peer_url, peer):
+            server, peer_server = psutil.Process(host.process.pid), psutil.Process(peer.pid)
+            listing = f"{host.url}{LISTING}"
             deep = _cursor_after(host.url, IMAGES - PAGE)
             plan = {
-                "bare": (peer_url + "/", psutil.Process(peer.pid), 8000),
+                "bare": (f"{peer_url}/constant", peer_server, 8000),
+                "bare_json": (f"{peer_url}/", peer_server, 8000),
+                "bare_page": (f"{peer_url}/page", peer_server, 4000),
                 "version": (f"{host.url}/api/v1/app/version", server, 4000),
                 "image": (f"{host.url}/api/v1/images/i/{names[len(names) // 2]}", server, 3000),
                 "list_first": (listing, server, 1000),
@@ -74,6 +85,9 @@ def _report(rounds: dict[str, list[Load]]) -> dict[str, Any]:
         cpu_us_per_request=cpu_us,
         requests_per_s=per_s,
         version_cpu_ratio=ratio("version", "bare"),
+        small_read_json_ratio=ratio("image", "bare_json"),
+        list_json_ratio=ratio("list_first", "bare_json"),
+        list_same_size_ratio=ratio("list_first", "bare_page"),
         answer_bytes={name: loads[0].bytes for name, loads in rounds.items()},
         images=IMAGES,
         rounds=ROUNDS,

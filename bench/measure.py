@@ -78,10 +78,11 @@ def _short(value: Any) -> Any:
 
 
 @contextlib.contextmanager
-def bare_peer() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """The bare aiohttp application of `bench.peer`: its URL and process, healthy inside the block."""
+def bare_peer(page: Path | None = None) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """The bare aiohttp application of `bench.peer`, with that page: URL and process, healthy inside the block."""
     port = free_port()
-    process = subprocess.Popen([sys.executable, "-m", "bench.peer", str(port)], cwd=ROOT, stdin=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "bench.peer", str(port), *([str(page)] if page else [])]
+    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}"
     try:
         wait_until_healthy(url + "/", process, timeout_s=30)

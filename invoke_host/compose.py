@@ -34,6 +34,7 @@ from invoke_host.generation.local import LocalExecutor
 from invoke_host.generation.worker_process import WorkerSettings
 from invoke_host.identity.authenticate import Authenticator
 from invoke_host.identity.routes import ROUTES as IDENTITY_ROUTES
+from invoke_host.images import tombstones
 from invoke_host.images.routes import IMAGES
 from invoke_host.images.routes import ROUTES as IMAGE_ROUTES
 from invoke_host.images.service import ImageService
@@ -49,10 +50,12 @@ from invoke_host.queue.recovery import RecoveryReport, recover
 from invoke_host.queue.routes import QUEUE
 from invoke_host.queue.routes import ROUTES as QUEUE_ROUTES
 from invoke_host.queue.service import QueueService
+from invoke_host.queue.store import batches
 from invoke_host.root import HostRoot, RunningHost
 from invoke_host.storage import Storage
 from invoke_host.storage.blobs import FilesystemBlobStore
 from invoke_host.storage.migrate import ensure, status
+from invoke_host.warmup import warm_up
 from invoke_host.web.app import build_app
 from invoke_host.web.server import RunningServer, start
 from invoke_host.web.settings import WebSettings
@@ -103,10 +106,10 @@ async def running(loaded: LoadedConfig, log: FilteringBoundLogger) -> AsyncItera
     """
     config, root, clock = loaded.config, HostRoot(loaded.root), SystemClock()
     async with AsyncExitStack() as stack:
+        registry = load_plugins(loaded, log)  # before any file is touched: here what is wrong so far is told, all of it
         root.prepare()
         database = loaded.path(config.storage.path, "") if config.storage.path else None
         stack.enter_context(root.lock(database))
-        registry = load_plugins(loaded, log)
         services = HostServices(root.path, log, database_path=database)
         offers = Offers(registry, services)
 
@@ -128,6 +131,7 @@ async def running(loaded: LoadedConfig, log: FilteringBoundLogger) -> AsyncItera
         hub = EventHub(storage, clock, log, concurrent_writers=storage.backend.capabilities.concurrent_writers)
         services.attach(storage=storage, emit=hub.emit)
         recovered = await recover(storage, blobs, clock=clock, log=log)
+        await storage.read(warm_up, access)  # not quick: on a thread
 
         await authenticator.open()
         stack.push_async_callback(authenticator.close)
@@ -143,11 +147,15 @@ async def running(loaded: LoadedConfig, log: FilteringBoundLogger) -> AsyncItera
         stack.push_async_callback(executor.stop, 0.0)
         await registry.startup(services)
         stack.push_async_callback(registry.shutdown, services)
-        own = [Outcome("host", hub.prune_task(config.events.keep))]
-        supervisor = Supervisor([*own, *offers.background_tasks()], log)
+        dispatcher = Dispatcher(storage, blobs, executor, models, clock=clock, hub=hub, log=log, config=config.queue)
+        own = [
+            hub.prune_task(config.events.keep),
+            batches.prune_task(storage, clock),
+            tombstones.sweep_task(storage, blobs, clock, lambda: dispatcher.saving),
+        ]
+        supervisor = Supervisor([*(Outcome("host", task) for task in own), *offers.background_tasks()], log)
         supervisor.start()
         stack.push_async_callback(supervisor.stop)
-        dispatcher = Dispatcher(storage, blobs, executor, models, clock=clock, hub=hub, log=log, config=config.queue)
         dispatcher.start()
         stack.push_async_callback(dispatcher.stop, config.queue.drain_s)
 
@@ -168,6 +176,8 @@ async def running(loaded: LoadedConfig, log: FilteringBoundLogger) -> AsyncItera
             plugin_routes=offers.routes(),
             health=[
                 *_checks(storage, blobs, executor),
+                HealthCheck("events", hub.health),
+                HealthCheck("queue", dispatcher.health),
                 *supervisor.checks(),
                 *guarded(offers.health_checks(), log, clock),
             ],

@@ -58,7 +58,3 @@ def masked(value: Any, *, depth: int = 0) -> Any:
     if isinstance(value, (list, tuple, set, frozenset)):
         return [masked(each, depth=depth + 1) for each in value]
     return one_line(mask_text(str(value)))
-
-
-def _under(key: str, value: Any, depth: int) -> Any:
-    return MASK if value is not None and has_secret_name(key) else masked(value, depth=depth + 1)

@@ -59,10 +59,13 @@ def _run(root: Path, port: int, *, once: bool) -> int:
     with running_host(root, port=port, timeout_s=START_TIMEOUT_S) as host:
         if once or not ask(f"{host.url}/api/v1/images/?limit=1")["items"]:
             _first_picture(host.url, root / "first-picture.png")
-        if once:
-            return 0
-        _say(f"Serving on {host.url}/ until Ctrl-C")
-        return host.process.wait()
+        if not once:
+            _say(f"Serving on {host.url}/ until Ctrl-C")
+            host.process.wait()
+    # With --once the end of the block has stopped the host, which must have ended as well as it has served.
+    if status := host.process.returncode:
+        raise HostStartError(f"the host ended with exit status {status}")
+    return 0
 
 
 def _first_picture(url: str, file: Path) -> None:

@@ -29,7 +29,9 @@ class Server:
 
 SERVERS = (
     Server("postgresql", "the second database of the storage tests", ("initdb", "/usr/lib/postgresql/*/bin/initdb")),
-    Server("chromium", "the tests of the pages that the host serves", ("chromium", "chromium-browser", "google-chrome")),
+    Server(
+        "chromium", "the tests of the pages that the host serves", ("chromium", "chromium-browser", "google-chrome")
+    ),
     Server("curl", "the examples in README and docs", ("curl",)),
 )
 

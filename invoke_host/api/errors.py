@@ -32,7 +32,9 @@ class InvokeHostError(Exception):
 
 
 class StartupError(InvokeHostError):
-    """The host can't start."""
+    """The host can't start. `warnings` are sentences about what works, but may not be meant."""
+
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

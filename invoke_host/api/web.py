@@ -6,7 +6,7 @@ caller, enforced the route's Access and validated query and body; `actor_of`, `q
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -14,7 +14,7 @@ import orjson
 from pydantic import BaseModel
 
 from invoke_host.api.access import Access
-from invoke_host.api.errors import InvokeHostError
+from invoke_host.api.errors import FieldProblem, InvokeHostError
 from invoke_host.api.identity import Actor
 from invoke_host.api.storage import Health
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from invoke_host.api._web_keys import RequestKeys
 
 Handler = Callable[["web.Request"], Awaitable["web.StreamResponse"]]
+
+#: Finds what else is wrong with a body that is refused: gets its right values, defaults filled in, not yet converted.
+Review = Callable[["web.Request", Mapping[str, Any]], Awaitable[Sequence[FieldProblem]]]
 
 T = TypeVar("T")
 
@@ -44,6 +47,9 @@ class Route:
     `media` is the content type of the answer where it is not JSON; `stream` marks answers that stay open, such as event
     streams. Plugin routes are mounted under `/x/<plugin>/`. GET routes answer HEAD as well, and a path that ends in a
     slash is found without it. The description in the API page is the handler's docstring.
+
+    `review` is for handlers that refuse values which the model takes, such as a name that does not exist: it is asked
+    when the model refuses other fields of a body, so that the client is told everything at once.
     """
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -59,6 +65,7 @@ class Route:
     media: str | None = None
     stream: bool = False
     consumes: str = JSON_TYPE
+    review: Review | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What every command knows: the root folder, and how to load the configuration that lies in it."""
+"""What every command knows: the root folder, and how to read the configuration that lies in it."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class CliContext:
     root: Path
     debug: bool = False
 
-    def load(self, flags: Mapping[str, object] | None = None) -> LoadedConfig:
-        """The configuration of this root. Raises ConfigError with all its problems."""
-        from invoke_host.config import load
+    def read(self, flags: Mapping[str, object] | None = None) -> LoadedConfig:
+        """The configuration of this root. Its `problems` are raised with those of plugins, when these load."""
+        from invoke_host.config import read
 
-        return load(self.root, env=os.environ, flags=flags)
+        return read(self.root, env=os.environ, flags=flags)
 
 
 pass_cli = click.make_pass_decorator(CliContext)

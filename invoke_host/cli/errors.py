@@ -63,6 +63,8 @@ def report(error: BaseException, *, debug: bool) -> int:
         )
         return ExitCode.FAILED
     click.echo(f"error: {error}", err=True)
+    for warning in getattr(error, "warnings", ()):
+        click.echo(f"warning: {warning}", err=True)
     return code
 
 

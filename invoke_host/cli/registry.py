@@ -7,17 +7,30 @@ from typing import TYPE_CHECKING, NoReturn
 if TYPE_CHECKING:
     from invoke_host.api import HostView
     from invoke_host.config import LoadedConfig
-    from invoke_host.plugins import PluginRegistry
+    from invoke_host.plugins import Judgement, PluginRegistry
 
 
 def load_registry(loaded: LoadedConfig) -> PluginRegistry:
-    """The plugins that the configuration names, imported and checked, but not started. Raises StartupError."""
+    """The plugins that the configuration names, imported and checked, but not started.
+
+    Raises:
+        StartupError: with everything that is wrong with the configuration and the plugins.
+    """
+    judgement = judge(loaded)
+    if judgement.registry is None:
+        raise judgement.error()
+    return judgement.registry
+
+
+def judge(loaded: LoadedConfig) -> Judgement:
+    """Everything that is to say about the configuration and the plugins it names, which are imported, not started."""
     from invoke_host.ops.logging import setup_logging
-    from invoke_host.plugins import Makers, load
+    from invoke_host.plugins import Makers
+    from invoke_host.plugins import judge as judge_plugins
 
     log = setup_logging("warning", loaded.config.logging.format)
     makers = Makers(_not_here, _not_here, allow_remote=loaded.config.auth.none.allow_remote)
-    return load(loaded, log=log, makers=makers)
+    return judge_plugins(loaded, log=log, makers=makers)
 
 
 def _not_here(host: HostView) -> NoReturn:

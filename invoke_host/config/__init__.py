@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from invoke_host.config.layers import ENVIRONMENT_PREFIX, FILE_NAME, RESERVED_ENVIRONMENT
 from invoke_host.config.loaded import LoadedConfig
-from invoke_host.config.loader import load
+from invoke_host.config.loader import load, read
+from invoke_host.config.order import joined
 from invoke_host.config.schema import HostConfig
 
 __all__ = [
@@ -13,5 +14,7 @@ __all__ = [
     "RESERVED_ENVIRONMENT",
     "HostConfig",
     "LoadedConfig",
+    "joined",
     "load",
+    "read",
 ]

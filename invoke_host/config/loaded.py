@@ -45,18 +45,28 @@ class Places:
 class LoadedConfig:
     """The values, the root folder they belong to, and where each value came from.
 
-    `warnings` are sentences for the operator about things that work but may not be meant.
+    `warnings` are sentences for the operator about things that work but may not be meant. `problems` are what is wrong,
+    in the order of the file; no host runs with any. Values at the paths in `left_out` are wrong, so `config` holds
+    defaults instead; the path `()` stands for the whole.
     """
 
     root: FilePath
     config: HostConfig
     places: Places
     warnings: tuple[str, ...] = ()
+    problems: tuple[ConfigProblem, ...] = ()
+    left_out: frozenset[Path] = frozenset()
 
     @property
     def file(self) -> FilePath:
         """The configuration file, whether or not it exists."""
         return self.root / FILE_NAME
+
+    def sound(self, *keys: str) -> bool:
+        """Whether the values of all these keys are what the operator wrote, so that something can be said of them."""
+        return not any(
+            wrong[: len(path)] == path[: len(wrong)] for path in map(undotted, keys) for wrong in self.left_out
+        )
 
     def origin(self, key: str) -> str:
         """Where a value came from: `invoke-host.toml:12`, `environment INVOKE_HOST_X`, `flag --port` or `default`."""

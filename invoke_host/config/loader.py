@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Any
@@ -13,19 +14,30 @@ from invoke_host.api import ConfigError, ConfigProblem
 from invoke_host.config.layers import FILE_NAME, Layer, environment_layer, file_layer, flag_layer, merge
 from invoke_host.config.lines import Path
 from invoke_host.config.loaded import LoadedConfig, Places
+from invoke_host.config.order import joined
 from invoke_host.config.problems import problems_of, undotted
 from invoke_host.config.rules import broken_rules, open_secrets
 from invoke_host.config.schema import HostConfig
 
 
 def load(root: FilePath, *, env: Mapping[str, str], flags: Mapping[str, object] | None = None) -> LoadedConfig:
-    """The configuration of the host in `root`: its file, then `env`, then `flags`; later ones win.
-
-    `flags` maps dotted keys (`server.port`) to values, None for a flag that was not given. A missing file is no error.
-    Options of plugins are not judged here: each plugin brings its own schema (`LoadedConfig.plugin_options`).
+    """A configuration without problems, for whoever has no use for half of one; see `read`.
 
     Raises:
         ConfigError: something is wrong; holds every problem of all three sources, in order of file, environment, flags.
+    """
+    loaded = read(root, env=env, flags=flags)
+    if loaded.problems:
+        raise ConfigError(loaded.problems)
+    return loaded
+
+
+def read(root: FilePath, *, env: Mapping[str, str], flags: Mapping[str, object] | None = None) -> LoadedConfig:
+    """The configuration of the host in `root`: its file, then `env`, then `flags`; later ones win.
+
+    `flags` maps dotted keys (`server.port`) to values, None for a flag that was not given. A missing file is no error.
+    What is wrong is left out and told in `problems`, so that `plugins.load` can go on to judge what plugins it names
+    and their options (`LoadedConfig.plugin_options`), and then raise all of it at once.
     """
     root = root.expanduser().absolute()
     file = file_layer(root / FILE_NAME)
@@ -37,29 +49,30 @@ def load(root: FilePath, *, env: Mapping[str, str], flags: Mapping[str, object] 
         *layers[1].problems,
         *layers[0].problems,
     ]
-    config, more = _judge(layers, root)
+    config, more, left_out = _judge(layers, root)
+    if file.problems:
+        left_out = frozenset({()})  # nobody knows what an unreadable file would have said
     wrong = {problem.key for problem in (*problems, *more)}
-    loaded = LoadedConfig(root, config, Places(layers))
-    found = list(dict.fromkeys([*problems, *more, *broken_rules(loaded, wrong)]))
-    if found:
-        raise ConfigError(sorted(found, key=_reading_order))
-    return replace(loaded, warnings=tuple(open_secrets(loaded)))
+    loaded = LoadedConfig(root, config, Places(layers), left_out=left_out)
+    found = joined(problems, more, broken_rules(loaded, wrong))
+    return replace(loaded, warnings=tuple(open_secrets(loaded)), problems=found)
 
 
-def _judge(layers: Sequence[Layer], root: FilePath) -> tuple[HostConfig, list[ConfigProblem]]:
+def _judge(layers: Sequence[Layer], root: FilePath) -> tuple[HostConfig, list[ConfigProblem], frozenset[Path]]:
     """The configuration and its problems; a value that is wrong is left out, so that the rest can be judged too."""
     places = Places(tuple(layers))
-    data = _with_shorthand(merge(layers))
+    data = deepcopy(_with_shorthand(merge(layers)))  # a single layer's tables are the layer's own
     try:
-        return HostConfig.model_validate(data, context={"root": root}), []
+        return HostConfig.model_validate(data, context={"root": root}), [], frozenset()
     except ValidationError as error:
         problems = problems_of(error, model=HostConfig, data=data, where=places.near)
-        for problem in problems:
-            _drop(data, undotted(problem.key))
+        wrong = frozenset(undotted(problem.key) for problem in problems)
+        for path in wrong:
+            _drop(data, path)
         try:
-            return HostConfig.model_validate(data, context={"root": root}), problems
+            return HostConfig.model_validate(data, context={"root": root}), problems, wrong
         except ValidationError:
-            return HostConfig(), problems
+            return HostConfig(), problems, frozenset({()})
 
 
 def _with_shorthand(data: dict[str, Any]) -> dict[str, Any]:
@@ -80,10 +93,3 @@ def _drop(data: dict[str, Any], path: Path) -> None:
             return
         node = child
     node.pop(path[-1], None)
-
-
-def _reading_order(problem: ConfigProblem) -> tuple[int, int]:
-    name, _, line = problem.where.rpartition(":")
-    if name == FILE_NAME and line.isdigit():
-        return 0, int(line)
-    return (1, 0) if problem.where.startswith("environment") else (2, 0)

@@ -93,10 +93,10 @@ def dotted(path: Path) -> str:
 
 
 def undotted(key: str) -> Path:
-    """The path of a dotted key: the inverse of `dotted` for keys without quotes."""
+    """The path of a dotted key: the inverse of `dotted`."""
     parts: list[str | int] = []
-    for name, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", key):
-        parts.append(int(index) if index else name)
+    for quoted, name, index in re.findall(r'("(?:[^"\\]|\\.)*")|([^.\[\]"]+)|\[(\d+)\]', key):
+        parts.append(int(index) if index else json.loads(quoted) if quoted else name)
     return tuple(parts)
 
 

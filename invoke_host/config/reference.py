@@ -28,7 +28,8 @@ comes later wins. All of it is optional: an empty folder gives a host for one us
   `INVOKE_HOST_SERVER__PORT=8000`. Lists are separated by commas (`cuda:0,cuda:1`) or written as JSON. An empty variable
   counts as not set.
 * Unknown keys and variables are errors, and all errors are told at once, with file and line:
-  `{FILE_NAME}:12: server.port: expected an integer, got "abc"`.
+  `{FILE_NAME}:12: server.port: expected an integer, got "abc"`. That includes names of plugins that are not installed
+  and the options of those that are; only what rests on a wrong value waits until that is right.
 * Secrets (passwords of plugins, say) can be kept out of the file: `file:PATH` reads them from a file, relative to the
   root folder, without one newline at its end.
 * `invoke-host config check` judges a configuration, `invoke-host config show` shows the values in force and where each

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
-from invoke_host.api import Actor, BackgroundTask, Event, StorageError, UserId
+from invoke_host import ids
+from invoke_host.api import Actor, BackgroundTask, Event, Health, StorageError, UserId
 from invoke_host.clock import Clock
 from invoke_host.events import store
 from invoke_host.events.gaps import Gaps
@@ -62,6 +63,7 @@ class EventHub:
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._stopped = False
+        self._trouble = ""
 
     async def start(self) -> None:
         """Begin at the newest event; what is older reaches only clients that resume."""
@@ -126,6 +128,13 @@ class EventHub:
         """How many clients listen now."""
         return len(self._subscriptions)
 
+    async def health(self) -> Health:
+        """Degraded while events can't be read, until they can again; failed when nothing reads them any more."""
+        if self._task is None or self._task.done() or not self._relay.alive:
+            return Health("events", "failed", "events are not sent any more; restart the host")
+        trouble = self._trouble or self._relay.trouble
+        return Health("events", "degraded" if trouble else "ok", trouble)
+
     def prune_task(self, keep: int, interval_s: float = 60.0) -> BackgroundTask:
         """Repeated work that keeps the newest `keep` events, in short transactions."""
 
@@ -140,8 +149,14 @@ class EventHub:
         while True:
             try:
                 await self._dispatch_new()
+                self._trouble = ""
             except StorageError as error:
+                self._trouble = f"events can't be read: {error}"
                 self._log.warning("events can't be read, trying again", error=str(error))
+            except Exception:  # noqa: BLE001 - whatever it is, a host that sends no more events is worse
+                error_id = ids.error_id()
+                self._trouble = f"sending events failed (error {error_id}, see the server's log)"
+                self._log.exception("sending events failed, trying again", error_id=error_id)
             waiting = self._gaps is not None and self._gaps.pending
             with suppress(TimeoutError):
                 async with asyncio.timeout(GAP_POLL_S if waiting else self._poll_s):

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from invoke_host import ids
 from invoke_host.api import Event, StorageError
 from invoke_host.events import store
 from invoke_host.storage import Storage
@@ -19,11 +20,17 @@ Listener = Callable[[Event], Awaitable[None]]
 
 _BATCH = 100
 
+#: Pause before events that could not be read are read again.
+_AGAIN_S = 1.0
+
 
 class Relay:
     """Reads the outbox on its own, from where the hub began to where the hub is, so that nothing piles up in memory."""
 
-    def __init__(self, storage: Storage, log: FilteringBoundLogger) -> None:
+    def __init__(self, storage: Storage, log: FilteringBoundLogger, *, again_s: float = _AGAIN_S) -> None:
+        #: What is wrong now, for the operator; empty while all is well.
+        self.trouble = ""
+        self._again_s = again_s
         self._storage = storage
         self._log = log
         self._listeners: list[Listener] = []
@@ -50,6 +57,11 @@ class Relay:
                 await self._task
             self._task = None
 
+    @property
+    def alive(self) -> bool:
+        """Whether it was started and still runs."""
+        return self._task is not None and not self._task.done()
+
     def advance(self, position: int) -> None:
         """The hub has sent everything up to there."""
         self._until = position
@@ -66,10 +78,19 @@ class Relay:
             self._wake.clear()
             try:
                 await self._catch_up()
+                self.trouble = ""
             except StorageError as error:
                 self._log.warning("events for plugins can't be read, trying again", error=str(error))
-                await asyncio.sleep(1)
-                self._wake.set()
+                await self._pause(f"events for plugins can't be read: {error}")
+            except Exception:  # noqa: BLE001 - whatever it is, a host whose plugins hear nothing more is worse
+                error_id = ids.error_id()
+                self._log.exception("telling plugins of events failed, trying again", error_id=error_id)
+                await self._pause(f"telling plugins of events failed (error {error_id}, see the server's log)")
+
+    async def _pause(self, trouble: str) -> None:
+        self.trouble = trouble
+        await asyncio.sleep(self._again_s)
+        self._wake.set()
 
     async def _catch_up(self) -> None:
         while self._late:

@@ -7,7 +7,7 @@ from typing import Final
 
 import orjson
 from aiohttp_sse import sse_response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from invoke_host.events.hub import EventHub
 from invoke_host.web import LOGGED_IN, Route, actor_of, query_of, web
@@ -26,8 +26,6 @@ _UNKNOWN = -1
 
 class EventsQuery(BaseModel):
     """Query of the event stream."""
-
-    model_config = ConfigDict(extra="forbid")
 
     last_event_id: str | None = Field(
         None,

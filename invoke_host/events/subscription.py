@@ -14,7 +14,7 @@ from invoke_host.events.audience import may_see
 #: Kind of the event that tells a client to read everything afresh: some events did not or will not reach it.
 RESYNC: Final = "resync"
 
-#: Events that wait for one slow client at most; then they are dropped and the client gets one `resync`.
+#: Live events that wait for one slow client at most; then they are dropped and the client gets one `resync`.
 MAX_WAITING = 256
 
 
@@ -35,20 +35,25 @@ class Subscription:
         self.actor = actor
         self._leave = leave
         self._after = after
+        self._missed: deque[Event] = deque()
         self._waiting: deque[Event] = deque()
         self._max_waiting = max_waiting
         self._wake = asyncio.Event()
         self._closed = False
 
     def preload(self, events: Sequence[Event]) -> None:
-        """Put what the client missed before what has come in since it was registered."""
-        self._waiting.extendleft(event for event in reversed(events) if may_see(self.actor, event))
+        """Put what the client missed before what has come in since it was registered.
+
+        It does not count against `max_waiting`, or the first live event after a long absence would throw it all away;
+        whoever read it has bounded it (`hub.MAX_REPLAY`).
+        """
+        self._missed.extend(event for event in events if may_see(self.actor, event))
         self._wake.set()
 
     def offer(self, event: Event) -> None:
         """Queue a live event if this actor may see it and has not had it yet (from another process).
 
-        A full queue turns into one `resync`; a passing event just goes.
+        A full queue, with what was missed before it, turns into one `resync`; a passing event just goes.
         """
         if not may_see(self.actor, event) or (event.id is not None and event.id <= self._after):
             return
@@ -62,6 +67,7 @@ class Subscription:
     def resync(self, position: int, now: datetime) -> None:
         """Replace all that waits by one `resync`: the state that the client then reads includes it."""
         self._after = position
+        self._missed.clear()
         self._waiting.clear()
         self._waiting.append(Event(kind=RESYNC, payload={}, audience=self.actor.id, created_at=now, id=position))
         self._wake.set()
@@ -69,7 +75,7 @@ class Subscription:
     @property
     def waiting(self) -> int:
         """How many events wait for the client."""
-        return len(self._waiting)
+        return len(self._missed) + len(self._waiting)
 
     def close(self) -> None:
         """End the iteration, now; harmless when called twice."""
@@ -85,8 +91,8 @@ class Subscription:
 
     async def __aiter__(self) -> AsyncIterator[Event]:
         while not self._closed:
-            if self._waiting:
-                yield self._waiting.popleft()
+            if self._missed or self._waiting:
+                yield (self._missed or self._waiting).popleft()
                 continue
             self._wake.clear()
             await self._wake.wait()

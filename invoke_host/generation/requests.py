@@ -6,7 +6,7 @@ it into one `ResolvedRequest` per image: what a queue row holds, and what the ex
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
@@ -100,8 +100,9 @@ _RESOLVED = TypeAdapter(ResolvedRequest)
 
 
 class Catalog(Protocol):
-    """What `resolve` needs of the model catalogue."""
+    """What requests need of the model catalogue. Only `find` may look at the disk; the others answer from memory."""
 
+    async def find(self, key_or_name: str) -> ModelRecord | None: ...
     def get(self, key_or_name: str) -> ModelRecord | None: ...
     def default(self) -> ModelRecord | None: ...
     def close_matches(self, key_or_name: str) -> Sequence[str]: ...
@@ -110,17 +111,15 @@ class Catalog(Protocol):
 def resolve(request: GenerationRequest, catalog: Catalog, *, new_seed: Callable[[], int]) -> list[ResolvedRequest]:
     """One resolved request per image, in order; image k has the request's (or one new) seed plus k, modulo 2^32.
 
+    A model that may be new on the disk must have been looked for with `catalog.find` before.
+
     Raises:
         InvalidInput: the model or the scheduler is unknown or can't be used; every problem at once, paths from `body`.
     """
-    problems: list[FieldProblem] = []
-    record = _model(request.model, catalog, problems)
-    defaults = record.offer.defaults if record else None
-    scheduler = request.scheduler or (defaults.scheduler if defaults else "")
-    if request.scheduler or record:
-        _check_scheduler(scheduler, record, problems)
-    if problems or record is None or defaults is None:
+    record, problems = _judge({"model": request.model, "scheduler": request.scheduler}, catalog)
+    if problems or record is None:
         raise InvalidInput(problems)
+    defaults = record.offer.defaults
     first = request.seed if request.seed is not None else new_seed()
     shared: dict[str, Any] = {
         "model": record.key,
@@ -131,9 +130,29 @@ def resolve(request: GenerationRequest, catalog: Catalog, *, new_seed: Callable[
         "height": request.height or defaults.height,
         "steps": request.steps or defaults.steps,
         "cfg_scale": float(request.cfg_scale or defaults.cfg_scale),
-        "scheduler": scheduler,
+        "scheduler": request.scheduler or defaults.scheduler,
     }
     return [ResolvedRequest(seed=(first + k) % SEED_RANGE, **shared) for k in range(request.count)]
+
+
+async def find_problems(values: Mapping[str, Any], catalog: Catalog) -> list[FieldProblem]:
+    """What only the catalogue knows to be wrong with `model` and `scheduler` among the values of a request.
+
+    For requests that are refused for other fields: one that is not among the values is not judged.
+    """
+    if values.get("model") is not None:
+        await catalog.find(values["model"])
+    return _judge(values, catalog)[1]
+
+
+def _judge(values: Mapping[str, Any], catalog: Catalog) -> tuple[ModelRecord | None, list[FieldProblem]]:
+    problems: list[FieldProblem] = []
+    record = _model(values["model"], catalog, problems) if "model" in values else None
+    if "scheduler" in values:
+        scheduler = values["scheduler"] or (record.offer.defaults.scheduler if record else None)
+        if scheduler:
+            _check_scheduler(scheduler, record, problems)
+    return record, problems
 
 
 def _model(wanted: str | None, catalog: Catalog, problems: list[FieldProblem]) -> ModelRecord | None:

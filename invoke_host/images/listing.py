@@ -69,6 +69,13 @@ def walked_page(conn: Connection, access: AccessEngine, actor: Actor, query: Lis
     return _page(conn, access, actor, query)
 
 
+def warm_up(conn: Connection, access: AccessEngine, actor: Actor) -> None:
+    """Compile the statements of a page, also where there are no images to list yet."""
+    query = ListQuery()
+    streams(conn, access, actor, query.filters)
+    _Reader(conn, access.predicate(actor, VIEW.name), query).read([Stream(False, "general", False, 1)], 1)
+
+
 def names(
     conn: Connection, access: AccessEngine, actor: Actor, filters: Filters, order: Order
 ) -> tuple[list[str], int]:

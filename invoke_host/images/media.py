@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -22,6 +22,10 @@ from invoke_host.images.rows import FileFacts
 
 #: Files up to this size are read in one go on a thread; larger ones, and their parts, in pieces of it.
 PIECE_BYTES = 512 * 1024
+
+#: A client that takes nothing of a piece for so long is cut off: it holds a task and an open file. It may come back and
+#: ask for the rest (Range).
+SEND_TIMEOUT_S = 60.0
 
 #: A thumbnail over this size is none of ours.
 _MAX_THUMBNAIL_BYTES = 4 * 1024 * 1024
@@ -66,9 +70,12 @@ async def send(
         response = web.StreamResponse(status=206 if part.partial else 200, headers=headers)
         response.content_length = part.size
         await response.prepare(request)
-        if request.method != hdrs.METH_HEAD:
-            await _write(request, response, file, body, part)
-        await response.write_eof()
+        try:
+            if request.method != hdrs.METH_HEAD:
+                await _write(request, response, file, body, part)
+            await _taken(response.write_eof())
+        except TimeoutError:
+            _cut(request)
         return response
     finally:
         if file is not None:
@@ -142,7 +149,7 @@ async def _write(
     request: web.Request, response: web.StreamResponse, file: BinaryIO | None, body: bytes | None, part: Part
 ) -> None:
     if body is not None:
-        await response.write(body[part.start : part.start + part.size] if part.partial else body)
+        await _taken(response.write(body[part.start : part.start + part.size] if part.partial else body))
         return
     if file is None:
         return
@@ -150,12 +157,22 @@ async def _write(
     while at < end:
         piece = await asyncio.to_thread(_piece, file, at, min(PIECE_BYTES, end - at))
         if not piece:
-            # Cut the connection: the client must not take what it has for the whole file.
-            if request.transport is not None:
-                request.transport.abort()
+            _cut(request)
             return
-        await response.write(piece)
+        await _taken(response.write(piece))
         at += len(piece)
+
+
+async def _taken(sending: Awaitable[None]) -> None:
+    """Return when the client has room for more. Raises TimeoutError."""
+    async with asyncio.timeout(SEND_TIMEOUT_S):
+        await sending
+
+
+def _cut(request: web.Request) -> None:
+    """End the connection: the client must not take what it has for the whole file."""
+    if request.transport is not None:
+        request.transport.abort()
 
 
 def _piece(file: BinaryIO, at: int, size: int) -> bytes:

@@ -9,9 +9,6 @@ from dataclasses import dataclass, field
 
 from invoke_host.api import FieldProblem, InvalidInput
 
-CATEGORIES = ("general", "mask", "control", "user", "other")
-ORIGINS = ("internal", "external")
-
 
 @dataclass(frozen=True, slots=True)
 class Filters:

@@ -190,6 +190,7 @@ def _route(
     body: type[BaseModel] | None = None,
     access: Access = LOGGED_IN,
     media_type: str | None = None,
+    refusals: tuple[int, ...] = (),
 ) -> Route:
     return Route(
         method,
@@ -200,15 +201,23 @@ def _route(
         tag=_TAG,
         query=query,
         body=body,
-        responses=((200, answer),),
+        responses=((200, answer), *((status, None) for status in refusals)),
         media=media_type,
     )
 
 
 ROUTES: tuple[Route, ...] = (
-    _route("GET", f"{_ROOT}/", list_images, "List images, a page at a time", ImagePage, query=ImagesQuery),
     _route(
-        "GET", f"{_ROOT}/names", list_names, "List all names (use cursors instead)", ImageNamesPage, query=NamesQuery
+        "GET", f"{_ROOT}/", list_images, "List images, a page at a time", ImagePage, query=ImagesQuery, refusals=(404,)
+    ),
+    _route(
+        "GET",
+        f"{_ROOT}/names",
+        list_names,
+        "List all names (use cursors instead)",
+        ImageNamesPage,
+        query=NamesQuery,
+        refusals=(404,),
     ),
     _names_route("images_by_names", by_names, "Get images by name, in that order", list[ImageDTO]),
     _names_route("delete", delete_images, "Delete images", DeletedImages),
@@ -219,12 +228,16 @@ ROUTES: tuple[Route, ...] = (
         "DELETE", f"{_ROOT}/intermediates", clear_intermediates, "Delete all intermediate images", int, access=ADMIN
     ),
     _route("DELETE", f"{_ROOT}/uncategorized", delete_uncategorized, "Delete images on no board", DeletedImages),
-    _route("GET", _ONE, get_image, "Get an image", ImageDTO),
-    _route("PATCH", _ONE, patch_image, "Change an image", ImageDTO, body=ImageChanges),
-    _route("DELETE", _ONE, delete_image, "Delete an image", DeletedImages),
-    _route("GET", f"{_ONE}/metadata", get_metadata, "How an image was made", Metadata),
-    _route("GET", f"{_ONE}/workflow", get_workflow, "Workflow and graph of an image", WorkflowAndGraph),
-    _route("GET", f"{_ONE}/urls", get_urls, "Where an image's files are", ImageUrls),
-    _route("GET", f"{_ONE}/full", get_full, "The picture", None, media_type="image/png"),
-    _route("GET", f"{_ONE}/thumbnail", get_thumbnail, "The thumbnail", None, media_type="image/webp"),
+    _route("GET", _ONE, get_image, "Get an image", ImageDTO, refusals=(404,)),
+    _route("PATCH", _ONE, patch_image, "Change an image", ImageDTO, body=ImageChanges, refusals=(403, 404)),
+    _route("DELETE", _ONE, delete_image, "Delete an image", DeletedImages, refusals=(403, 404)),
+    _route("GET", f"{_ONE}/metadata", get_metadata, "How an image was made", Metadata, refusals=(404,)),
+    _route(
+        "GET", f"{_ONE}/workflow", get_workflow, "Workflow and graph of an image", WorkflowAndGraph, refusals=(404,)
+    ),
+    _route("GET", f"{_ONE}/urls", get_urls, "Where an image's files are", ImageUrls, refusals=(404,)),
+    _route("GET", f"{_ONE}/full", get_full, "The picture", None, media_type="image/png", refusals=(404, 410)),
+    _route(
+        "GET", f"{_ONE}/thumbnail", get_thumbnail, "The thumbnail", None, media_type="image/webp", refusals=(404, 410)
+    ),
 )

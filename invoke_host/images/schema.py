@@ -133,8 +133,6 @@ class ImageChanges(BaseModel):
 class NamesQuery(BaseModel):
     """Filters and order of a listing."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     image_origin: Origin | None = Field(None, description="Made here (internal) or uploaded (external).")
     categories: list[Category] | None = Field(None, max_length=5, description="Any of these categories.")
     is_intermediate: bool | None = Field(None, description="Only intermediate images, or only others.")

@@ -132,12 +132,12 @@ class ImageService:
         return gone
 
     async def _bury(self, names: Sequence[str]) -> None:
-        """Remove the files of images whose rows are gone. What can't be done now is done at the next start."""
+        """Remove the files of images whose rows are gone. What can't be done now, the sweep or the next start does."""
         failpoint("delete.after_commit")
         if not names:
             return
         removed = await asyncio.to_thread(tombstones.remove_files, self._blobs, names)
-        with suppress(StorageError):  # the deletion itself is done; the tombstones wait for the next start
+        with suppress(StorageError):  # the deletion itself is done; the tombstones wait for the sweep
             await self._storage.write(tombstones.clear, removed)
 
     def _now(self) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ PIPELINE = "StableDiffusionPipeline"
 _NEEDED = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
 _WITH_WEIGHTS = ("unet", "vae", "text_encoder")
 _LIBRARIES = ("diffusers", "transformers")
+_MOST_VAE_BLOCKS = 8
 _MAX_HEADER_BYTES = 100 * 1024 * 1024  # the limit of the safetensors format itself
 
 
@@ -41,8 +43,15 @@ def inspect_folder(path: Path) -> FolderFacts:
     prove that no byte of the weights changed.
 
     Raises:
-        ModelUnusable: the folder is missing, damaged, of another pipeline, or has only pickled weights.
+        ModelUnusable: the folder is missing, unreadable, damaged, of another pipeline, or has only pickled weights.
     """
+    try:
+        return _inspect(path)
+    except OSError as error:  # a link to nothing, no permission, gone while it is read, a disk that fails
+        raise ModelUnusable(_reason(error, path)) from error
+
+
+def _inspect(path: Path) -> FolderFacts:
     index_file = path / "model_index.json"
     if not path.is_dir():
         raise ModelUnusable("its folder is missing")
@@ -63,7 +72,7 @@ def inspect_folder(path: Path) -> FolderFacts:
     return FolderFacts(
         hash=f"sha256-headers:{digest.hexdigest()}",
         size_bytes=size,
-        native_px=_side(unet.get("sample_size")) * 2 ** (len(vae.get("block_out_channels") or [0]) - 1),
+        native_px=_side(unet.get("sample_size")) * _pixels_per_latent(vae.get("block_out_channels")),
         base="sd-2" if unet.get("cross_attention_dim") == 1024 else "sd-1",
         prediction_type=str(scheduler.get("prediction_type", "epsilon")),
     )
@@ -82,9 +91,7 @@ def _check_index(index: dict[str, Any]) -> None:
 def _json(file: Path) -> dict[str, Any]:
     try:
         value = json.loads(file.read_bytes())  # not orjson: diffusers writes -Infinity into its configs
-    except FileNotFoundError:
-        raise ModelUnusable(f"its file {_short(file)} is missing") from None
-    except (OSError, ValueError) as error:
+    except (ValueError, RecursionError) as error:
         raise ModelUnusable(f"its file {_short(file)} can't be read: {error}") from error
     if not isinstance(value, dict):
         raise ModelUnusable(f"its file {_short(file)} is not a JSON object")
@@ -92,10 +99,10 @@ def _json(file: Path) -> dict[str, Any]:
 
 
 def _weights(folder: Path) -> list[Path]:
-    files = sorted(folder.glob("*.safetensors"))
-    if files:
-        return files
-    if any(file.suffix in (".bin", ".ckpt", ".pt", ".pth") for file in folder.iterdir()):
+    files = sorted(folder.iterdir())
+    if weights := [file for file in files if file.suffix == ".safetensors"]:
+        return weights
+    if any(file.suffix in (".bin", ".ckpt", ".pt", ".pth") for file in files):
         raise ModelUnusable(f"{folder.name}/ has only pickled weights, which can run code; convert them to safetensors")
     raise ModelUnusable(f"{folder.name}/ has no *.safetensors file")
 
@@ -109,18 +116,40 @@ def _safetensors_header(file: Path) -> tuple[bytes, int]:
         header = stream.read(size) if size <= min(_MAX_HEADER_BYTES, length) else b""
     try:
         tensors = json.loads(header)
-        end = max((entry["data_offsets"][1] for name, entry in tensors.items() if name != "__metadata__"), default=0)
-    except (ValueError, AttributeError, KeyError, TypeError, IndexError):
+        ends = (entry["data_offsets"][1] for name, entry in tensors.items() if name != "__metadata__")
+        needed = 8 + size + max(ends, default=0)
+    except (ValueError, AttributeError, KeyError, TypeError, IndexError, RecursionError):
         raise ModelUnusable(f"its file {_short(file)} is damaged (no valid safetensors header)") from None
-    if 8 + size + end != length:
-        raise ModelUnusable(f"its file {_short(file)} is damaged ({length} bytes instead of {8 + size + end})")
+    if needed != length:
+        raise ModelUnusable(f"its file {_short(file)} is damaged ({length} bytes instead of {needed})")
     return header, length
 
 
 def _side(sample_size: object) -> int:
-    if isinstance(sample_size, list) and sample_size:
-        sample_size = max(sample_size)
-    return sample_size if isinstance(sample_size, int) and sample_size > 0 else 64
+    sides = sample_size if isinstance(sample_size, list) else [sample_size]
+    return max((side for side in sides if isinstance(side, int) and side > 0), default=64)
+
+
+def _pixels_per_latent(block_out_channels: object) -> int:
+    """Each block of the VAE but the last halves the picture."""
+    if not block_out_channels:
+        return 1
+    if not isinstance(block_out_channels, list) or len(block_out_channels) > _MOST_VAE_BLOCKS:
+        raise ModelUnusable(
+            f"its file vae/config.json: block_out_channels must be a list of at most {_MOST_VAE_BLOCKS} numbers"
+        )
+    return int(2 ** (len(block_out_channels) - 1))
+
+
+def _reason(error: OSError, folder: Path) -> str:
+    """One sentence with the place inside the folder: where that lies on the server is not for clients."""
+    file = Path(os.fsdecode(error.filename)) if isinstance(error.filename, (str, bytes)) else folder
+    inside = file.is_relative_to(folder) and file != folder
+    kind = "folder" if os.path.isdir(file) else "file"  # noqa: PTH112 - Path.is_dir raises without permission
+    what = f"its {kind} {file.relative_to(folder).as_posix()}" if inside else "its folder"
+    if isinstance(error, FileNotFoundError):
+        return f"{what} is missing"
+    return f"{what} can't be read: {error.strerror or type(error).__name__}"
 
 
 def _short(file: Path) -> str:

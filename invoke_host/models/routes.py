@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any, Final
 
 from invoke_host.api import NotFound
@@ -17,7 +16,7 @@ MODELS: Final = web.AppKey("models", ModelCatalog)
 async def list_models(request: web.Request) -> web.Response:
     """All models that match the filters; folders that were added since the last call are found."""
     query, catalog = query_of(request, ModelsQuery), request.app[MODELS]
-    await asyncio.to_thread(catalog.refresh)
+    await catalog.look_again()
     rows = [as_config(record, catalog) for record in catalog.list()]
     wanted = [row for row in rows if _matches(row, query)]
     order = {"default": "name", "size": "file_size"}.get(query.order_by, query.order_by)
@@ -28,8 +27,8 @@ async def list_models(request: web.Request) -> web.Response:
 async def get_model(request: web.Request) -> web.Response:
     """One model by its key."""
     key, catalog = request.match_info["key"], request.app[MODELS]
-    record = catalog.get(key)
-    if record is None or record.key != key:  # `get` also takes names; this address does not
+    record = await catalog.find(key)
+    if record is None or record.key != key:  # `find` also takes names; this address does not
         raise NotFound(f"there is no model with the key {key!r}")
     return json_response(as_config(record, catalog))
 
@@ -99,6 +98,6 @@ ROUTES: Final[tuple[Route, ...]] = (
         LOGGED_IN,
         summary="One model",
         tag="models",
-        responses=((200, ModelConfig),),
+        responses=((200, ModelConfig), (404, None)),
     ),
 )

@@ -9,7 +9,7 @@ from invoke_host.plugins.builtin import Makers, builtin
 from invoke_host.plugins.discovery import Installed
 from invoke_host.plugins.facade import HostServices
 from invoke_host.plugins.health import guarded
-from invoke_host.plugins.load import load
+from invoke_host.plugins.load import Judgement, judge, load
 from invoke_host.plugins.loaded import Failure, LoadedPlugin, Outcome
 from invoke_host.plugins.offers import Offers
 from invoke_host.plugins.registry import PluginRegistry
@@ -22,6 +22,7 @@ __all__ = [
     "Failure",
     "HostServices",
     "Installed",
+    "Judgement",
     "LoadedPlugin",
     "Makers",
     "Offers",
@@ -33,6 +34,7 @@ __all__ = [
     "Want",
     "builtin",
     "guarded",
+    "judge",
     "load",
     "report",
     "select",

@@ -76,14 +76,18 @@ class Installed:
 
     def missing(self, name: str, offered: Iterable[str] = ()) -> str:
         """What to tell somebody whose TOML names a plugin that is not here; `offered` are names built into the host."""
-        known = sorted({*self.names, *offered})
-        close = get_close_matches(name, known, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        distribution = DISTRIBUTIONS.get(name, "invoke-host-" + name.replace("_", "-"))
-        return (
-            f"{name!r} is not installed{hint} (installed: {', '.join(known) or 'none'}); "
-            f"to install it: {pip_line(distribution)}"
-        )
+        here = sorted({*self.names, *offered})
+        close = self.closest(name, [*offered, *DISTRIBUTIONS])
+        hint = f"; did you mean {close!r}?" if close else ""
+        # A line to copy only for what the project publishes: any other name may be a stranger's on the package index.
+        wanted = name if name in DISTRIBUTIONS else close if close not in here else None
+        pip = f"; to install {wanted!r}: {pip_line(DISTRIBUTIONS[wanted])}" if wanted else ""
+        return f"{name!r} is not installed{hint} (installed: {', '.join(here) or 'none'}){pip}"
+
+    def closest(self, name: str, offered: Iterable[str] = ()) -> str | None:
+        """The installed or offered name that a misspelt one most likely meant, if any looks like it."""
+        known = sorted({*self.names, *offered} - {name})
+        return next(iter(get_close_matches(name, known, n=1)), None)
 
 
 def pip_line(distribution: str) -> str:

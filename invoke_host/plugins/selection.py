@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from invoke_host.api import ConfigProblem
+from invoke_host.api import ConfigProblem, PluginError
 from invoke_host.api.manifest import Provides
 from invoke_host.config.loaded import LoadedConfig
 from invoke_host.plugins.discovery import Installed
@@ -80,9 +80,14 @@ class Selection:
         message = f"plugin {installed.missing(want.name, BUILT_IN.get(want.role, ()))}"
         return ConfigProblem(self.where(want.key), want.key, message)
 
+    def unusable(self, error: PluginError) -> ConfigProblem:
+        """A plugin that can't be used, as a problem of the key that names it."""
+        key = next((want.key for want in self.wants if want.name == error.plugin), KEYS["extension"])
+        return ConfigProblem(self.where(key), key, str(error))
+
 
 def select(loaded: LoadedConfig) -> Selection:
-    """What a configuration chooses."""
+    """What a configuration chooses, without the keys whose value is wrong: there nobody knows."""
     config = loaded.config
     wants = (
         Want(config.storage.backend, "storage"),
@@ -92,4 +97,4 @@ def select(loaded: LoadedConfig) -> Selection:
         Want(config.generation.executor, "executor"),
         *(Want(name, "extension") for name in config.plugins.load),
     )
-    return Selection(wants, loaded.where)
+    return Selection(tuple(want for want in wants if loaded.sound(want.key)), loaded.where)

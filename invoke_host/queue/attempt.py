@@ -39,7 +39,7 @@ _SILENT = "The worker stopped working on this picture and did not say why."
 class Models(Protocol):
     """What the dispatcher needs of the model catalogue."""
 
-    def require(self, key: str) -> ModelRecord:
+    async def require(self, key: str) -> ModelRecord:
         """The usable model with that key. Raises ModelUnusable."""
         ...
 
@@ -95,6 +95,11 @@ class AttemptRunner:
         self._stopping = stopping
         self._saver = Saver(storage, blobs, clock, log)
 
+    @property
+    def saving(self) -> frozenset[str]:
+        """Names of pictures that are being stored (see `Saver.names`)."""
+        return self._saver.names
+
     async def run(self, attempt: Attempt) -> None:
         """Work on the item until it is finished in the database, or lost."""
         try:
@@ -145,7 +150,7 @@ class AttemptRunner:
             raise ExecutionError(
                 "This item was written by another version of the host and can't be read any more. Enqueue it anew."
             ) from error
-        record = self._models.require(request.model)
+        record = await self._models.require(request.model)
         staging = await asyncio.to_thread(self._blobs.staging, attempt.token)
         return request.job(attempt.token, record, staging)
 

@@ -14,7 +14,7 @@ from typing import TypeVar
 from structlog.typing import FilteringBoundLogger
 
 from invoke_host import ids
-from invoke_host.api import BlobStore, Executor, StorageError
+from invoke_host.api import BlobStore, Executor, Health, StorageError
 from invoke_host.clock import Clock, timestamp
 from invoke_host.config.schema import QueueConfig
 from invoke_host.faults import failpoint
@@ -75,6 +75,19 @@ class Dispatcher:
             stopping=self._stopping,
         )
         self._loops: list[asyncio.Task[None]] = []
+        self._claim_trouble = self._watch_trouble = ""
+
+    @property
+    def saving(self) -> frozenset[str]:
+        """Names of pictures whose files may lie there before their row does (see `Saver.names`)."""
+        return self._runner.saving
+
+    async def health(self) -> Health:
+        """Degraded while claiming or watching fails, until it works again; failed when nothing is claimed any more."""
+        if not self._loops or any(loop.done() for loop in self._loops):
+            return Health("queue", "failed", "nothing is taken from the queue any more; restart the host")
+        trouble = self._claim_trouble or self._watch_trouble
+        return Health("queue", "degraded" if trouble else "ok", trouble)
 
     @property
     def running(self) -> int:
@@ -117,13 +130,18 @@ class Dispatcher:
         while not self._stopping.is_set():
             try:
                 room = await self._unless_stopping(self._room())
-                if room and not await self._fill(room):
+                begun = await self._fill(room) if room else 0
+                self._claim_trouble = ""
+                if room and not begun:
                     await self._signal(self._work, self._poll_s)
             except StorageError as error:
+                self._claim_trouble = f"the queue can't be read: {error}"
                 self._log.warning("the queue can't be read, trying again", error=str(error))
                 await self._signal(self._stopping, self._poll_s)
             except Exception:  # noqa: BLE001 - whatever it is, a host that claims no more is worse
-                self._log.exception("claiming failed, trying again", error_id=ids.error_id())
+                error_id = ids.error_id()
+                self._claim_trouble = f"claiming failed (error {error_id}, see the server's log)"
+                self._log.exception("claiming failed, trying again", error_id=error_id)
                 await self._signal(self._stopping, self._poll_s)
 
     async def _room(self) -> int:
@@ -175,10 +193,14 @@ class Dispatcher:
                 if self._clock.monotonic() >= renew_at:
                     await self._renew()
                     renew_at = self._clock.monotonic() + self._lease_s / 3
+                self._watch_trouble = ""
             except StorageError as error:
+                self._watch_trouble = f"leases can't be renewed: {error}"
                 self._log.warning("leases can't be renewed, trying again", error=str(error))
             except Exception:  # noqa: BLE001 - as in _claim_loop
-                self._log.exception("watching the queue failed, trying again", error_id=ids.error_id())
+                error_id = ids.error_id()
+                self._watch_trouble = f"watching the queue failed (error {error_id}, see the server's log)"
+                self._log.exception("watching the queue failed, trying again", error_id=error_id)
             await self._signal(self._look, self._poll_s)
 
     async def _stop_lost(self) -> None:

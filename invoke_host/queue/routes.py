@@ -6,9 +6,10 @@ answers 403, which the units of work decide in the transaction that changes it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, Literal
 
+from invoke_host.api import FieldProblem
 from invoke_host.generation.requests import GenerationRequest
 from invoke_host.queue.names import checked_batch_id, checked_destination, checked_key, checked_queue_id
 from invoke_host.queue.schema import (
@@ -55,6 +56,11 @@ async def generate(request: web.Request) -> web.Response:
         "item_ids": done.item_ids,
     }
     return json_response(answer, status=200 if done.repeated else 201)
+
+
+async def _more_problems(request: web.Request, values: Mapping[str, Any]) -> Sequence[FieldProblem]:
+    # Only for requests that are refused anyway: a repeated one is answered also if its model is gone by now.
+    return await _service(request).problems(values)
 
 
 async def list_all(request: web.Request) -> web.Response:
@@ -226,6 +232,7 @@ def _route(
     body: object = None,
     query: type[ListQuery | IdsQuery | DestinationQuery] | None = None,
     access: Access = LOGGED_IN,
+    refusals: tuple[int, ...] = (),
 ) -> Route:
     return Route(
         method,
@@ -236,7 +243,7 @@ def _route(
         tag="queue",
         body=body,
         query=query,
-        responses=((200, answer),),
+        responses=((200, answer), *((status, None) for status in refusals)),
         body_limit_bytes=_IDS_BODY_BYTES,
     )
 
@@ -250,7 +257,8 @@ ROUTES: tuple[Route, ...] = (
         summary="Make pictures",
         tag="queue",
         body=GenerationRequest,
-        responses=((201, EnqueueResult), (200, EnqueueResult)),
+        review=_more_problems,
+        responses=((201, EnqueueResult), (200, EnqueueResult), (409, None), (429, None)),
     ),
     _route("GET", f"{_ROOT}/list_all", list_all, "List the newest items", list[QueueItemDTO], query=ListQuery),
     _route("GET", f"{_ROOT}/item_ids", item_ids, "List ids of items", ItemIdsPage, query=IdsQuery),
@@ -276,13 +284,21 @@ ROUTES: tuple[Route, ...] = (
         CanceledCount,
         query=DestinationQuery,
     ),
-    _route("PUT", f"{_ROOT}/retry_items_by_id", retry_items, "Retry items", RetriedItems, body=RetryIds),
+    _route(
+        "PUT",
+        f"{_ROOT}/retry_items_by_id",
+        retry_items,
+        "Retry items",
+        RetriedItems,
+        body=RetryIds,
+        refusals=(403, 404, 429),
+    ),
     _route("PUT", f"{_ROOT}/clear", clear, "Remove all items", DeletedCount),
     _route("PUT", f"{_ROOT}/prune", prune, "Remove finished items", DeletedCount),
     _route("GET", f"{_ROOT}/current", current, "The running item", QueueItemDTO | None),
     _route("GET", f"{_ROOT}/next", upcoming, "The item that is taken next", QueueItemDTO | None),
     _route("GET", f"{_ROOT}/status", status, "Status of queue and processor", QueueAndProcessorStatus),
-    _route("GET", f"{_ROOT}/b/{{batch_id}}/status", batch_status, "Status of a batch", BatchStatus),
+    _route("GET", f"{_ROOT}/b/{{batch_id}}/status", batch_status, "Status of a batch", BatchStatus, refusals=(404,)),
     _route(
         "GET",
         f"{_ROOT}/counts_by_destination",
@@ -291,9 +307,9 @@ ROUTES: tuple[Route, ...] = (
         DestinationCounts,
         query=DestinationQuery,
     ),
-    _route("GET", _ITEM, get_item, "Get an item", QueueItemDTO),
-    _route("DELETE", _ITEM, delete_item, "Remove an item", None),
-    _route("PUT", f"{_ITEM}/cancel", cancel_item, "Cancel an item", QueueItemDTO),
+    _route("GET", _ITEM, get_item, "Get an item", QueueItemDTO, refusals=(404,)),
+    _route("DELETE", _ITEM, delete_item, "Remove an item", None, refusals=(403, 404)),
+    _route("PUT", f"{_ITEM}/cancel", cancel_item, "Cancel an item", QueueItemDTO, refusals=(403, 404)),
     _route(
         "DELETE", f"{_ROOT}/d/{{destination}}", delete_by_destination, "Remove what goes to a destination", DeletedCount
     ),

@@ -43,6 +43,11 @@ _SUMMARY = (
     "completed_at",
     "field_values",
     "retried_from_item_id",
+    "workflow_call_id",
+    "parent_item_id",
+    "parent_session_id",
+    "root_item_id",
+    "workflow_call_depth",
     "user_id",
     "user_display_name",
     "user_email",
@@ -52,6 +57,7 @@ _SUMMARY = (
 
 def item_dto(item: QueueItem, *, display_name: str | None, email: str | None, images: Sequence[str]) -> dict[str, Any]:
     """An item as its owner and administrators get it (schema.QueueItemDTO)."""
+    request = orjson.loads(item.request)
     return {
         "item_id": item.id,
         "queue_id": item.queue_id,
@@ -72,11 +78,18 @@ def item_dto(item: QueueItem, *, display_name: str | None, email: str | None, im
         "completed_at": item.completed_at,
         "field_values": None,
         "retried_from_item_id": item.retried_from_item_id,
+        "workflow_call_id": None,
+        "parent_item_id": None,
+        "parent_session_id": None,
+        "root_item_id": None,
+        "workflow_call_depth": None,
+        "workflow": None,
+        "session": _session(item.session_id, request, images),
         "user_id": item.user_id,
         "user_display_name": display_name,
         "user_email": email,
         "attempt": item.attempt,
-        "request": orjson.loads(item.request),
+        "request": request,
         "image_names": list(images),
     }
 
@@ -91,6 +104,20 @@ def summary(item: Mapping[str, Any]) -> dict[str, Any]:
     return {key: item[key] for key in _SUMMARY}
 
 
+def _session(session_id: str, request: Mapping[str, Any], images: Sequence[str]) -> dict[str, Any]:
+    size = {"width": request["width"], "height": request["height"]} if images else {}
+    return {
+        "id": session_id,
+        "results": {
+            str(index): {"type": "image_output", "image": {"image_name": name}, **size}
+            for index, name in enumerate(images)
+        },
+        "errors": {},
+        "prepared_source_mapping": {},
+        "source_prepared_mapping": {},
+    }
+
+
 _BLANKS: dict[str, Any] = {
     "user_id": "redacted",
     "batch_id": "redacted",
@@ -98,4 +125,5 @@ _BLANKS: dict[str, Any] = {
     "priority": 0,
     "attempt": 0,
     "image_names": [],
+    "session": _session("redacted", {}, ()),
 }

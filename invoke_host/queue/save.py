@@ -76,6 +76,12 @@ class Saver:
         self._blobs = blobs
         self._clock = clock
         self._log = log
+        self._names: set[str] = set()
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Names of pictures that are being stored. Their tombstones are intents and no concern of the sweep."""
+        return frozenset(self._names)
 
     async def save(
         self, token: str, staging: Path, outputs: Sequence[JobOutput], *, device: str | None, engine_s: float
@@ -85,13 +91,26 @@ class Saver:
         A database that is locked or away is waited for. If this is canceled, the next start cleans up.
 
         Raises:
-            ExecutionError: the files are damaged or the disk refuses them; nothing was stored.
+            ExecutionError: the files are damaged, or disk or database refuse them for good; nothing was stored.
         """
         try:
             pictures = await asyncio.to_thread(_verify, staging, outputs)
         except OSError as error:
             raise DamagedOutputError(f"The worker's files can't be read: {error.strerror or error}.") from error
         names = [picture.saved.name for picture in pictures]
+        self._names.update(names)
+        try:
+            result = await self._store(token, names, pictures, device, engine_s)
+        except Exception:
+            self._names.difference_update(names)
+            raise
+        # Not if this is canceled: the transaction may still be on its way to its commit on the writer's thread.
+        self._names.difference_update(names)
+        return result
+
+    async def _store(
+        self, token: str, names: Sequence[str], pictures: Sequence[_Picture], device: str | None, engine_s: float
+    ) -> Literal["completed", "lost"]:
         await self._intend(names)
         try:
             await asyncio.to_thread(self._adopt, pictures)
@@ -99,6 +118,13 @@ class Saver:
         except OSError as error:
             await self._bury(names)
             raise disk_error(error) from error
+        except StorageConflict as error:
+            # The lease holds, or nothing would have been inserted that could conflict. So the item is ours to end.
+            self._log.error("a picture contradicts what is stored, its item fails", error=str(error))
+            await self._bury(names)
+            raise NotStoredError(
+                "The database holds something that contradicts this picture, so it was not stored. Enqueue it anew."
+            ) from error
         failpoint("save.after_commit")
         if result == "lost":
             await self._bury(names)
@@ -118,28 +144,17 @@ class Saver:
         self, token: str, pictures: Sequence[_Picture], device: str | None, engine_s: float
     ) -> Literal["completed", "lost"]:
         saved = [picture.saved for picture in pictures]
-        try:
-            return await persist(
-                self._storage,
-                self._log,
-                finish.complete,
-                token,
-                saved,
-                device=device,
-                engine_s=engine_s,
-                now=self._now(),
-            )
-        except StorageConflict as error:
-            self._log.error("a picture was stored already, this one is dropped", error=str(error))
-            return "lost"
+        return await persist(
+            self._storage, self._log, finish.complete, token, saved, device=device, engine_s=engine_s, now=self._now()
+        )
 
     async def _bury(self, names: Sequence[str]) -> None:
-        """Remove the files and the intent; what can't be done now is done at the next start."""
+        """Remove the files and the intent; what can't be done now, the sweep or the next start does."""
         try:
             gone = await asyncio.to_thread(tombstones.remove_files, self._blobs, names)
             await self._storage.write(tombstones.clear, gone)
         except StorageError as error:
-            self._log.warning("files without a row are removed at the next start", error=str(error))
+            self._log.warning("files without a row are removed later", error=str(error))
 
     def _now(self) -> str:
         return timestamp(self._clock.now())
@@ -148,6 +163,8 @@ class Saver:
 def _verify(staging: Path, outputs: Sequence[JobOutput]) -> list[_Picture]:
     if not outputs:
         raise DamagedOutputError("The worker reported success without a picture.")
+    if len({output.index for output in outputs}) < len(outputs):
+        raise DamagedOutputError("The worker reported two pictures with one index.")
     folder = staging.resolve()
     pictures = []
     for output in outputs:

@@ -34,8 +34,8 @@ class BatchIds(_Body):
     batch_ids: Annotated[list[Label], Field(max_length=MAX_ITEMS)]
 
 
-#: The body of `retry_items_by_id`, a bare array as in the reference.
-RetryIds = Annotated[list[ItemId], Field(max_length=MAX_ITEMS)]
+#: The body of `retry_items_by_id`, a bare array as in the reference; as strict as the bodies above.
+RetryIds = Annotated[list[Annotated[ItemId, Field(strict=True)]], Field(max_length=MAX_ITEMS)]
 
 
 class DestinationQuery(BaseModel):
@@ -76,7 +76,10 @@ class ItemRequest(BaseModel):
 
 
 class QueueItemSummary(BaseModel):
-    """An item as lists show it. For those who may not view it, ids of owner, batch and session read `redacted`."""
+    """An item as lists show it. For those who may not view it, ids of owner, batch and session read `redacted`.
+
+    `field_values`, `workflow_call_id` and those after it belong to InvokeAI's workflows, and are always null here.
+    """
 
     item_id: int
     queue_id: str
@@ -96,16 +99,51 @@ class QueueItemSummary(BaseModel):
     completed_at: str | None
     field_values: list[Any] | None
     retried_from_item_id: int | None
+    workflow_call_id: None
+    parent_item_id: None
+    parent_session_id: None
+    root_item_id: None
+    workflow_call_depth: None
     user_id: str
     user_display_name: str | None
     user_email: str | None
     attempt: int
 
 
+class ImageField(BaseModel):
+    """A picture by name."""
+
+    image_name: str
+
+
+class ImageOutput(BaseModel):
+    """A picture as the output of a session. The size is the one asked for."""
+
+    type: Literal["image_output"]
+    image: ImageField
+    width: int
+    height: int
+
+
+class Session(BaseModel):
+    """The pictures of an item where clients of InvokeAI look for them: `results`, by "0", "1", ...
+
+    There are no graphs here, so that both mappings and `errors` are empty; the item's `error_message` says what failed.
+    """
+
+    id: str
+    results: dict[str, ImageOutput]
+    errors: dict[str, str]
+    prepared_source_mapping: dict[str, str]
+    source_prepared_mapping: dict[str, list[str]]
+
+
 class QueueItemDTO(QueueItemSummary):
     """A queue item: one picture. `image_names` are its pictures, once it is completed and while they exist."""
 
     error_traceback: None
+    workflow: None
+    session: Session
     request: ItemRequest | None
     image_names: list[str]
 

@@ -7,29 +7,26 @@ commit, acts on it; another process's change is noticed within two seconds in th
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import orjson
 
 from invoke_host import ids
 from invoke_host.access.engine import AccessEngine
-from invoke_host.api import Actor, Forbidden, StorageConflict, UserId
+from invoke_host.api import Actor, FieldProblem, Forbidden, StorageConflict, UserId
 from invoke_host.clock import Clock, timestamp
 from invoke_host.config.schema import QueueConfig
 from invoke_host.faults import failpoint
-from invoke_host.generation.requests import Catalog, GenerationRequest, resolve
+from invoke_host.generation.requests import Catalog, GenerationRequest, find_problems, resolve
 from invoke_host.queue.rows import summary
 from invoke_host.queue.store import bulk, reads, state, status
+from invoke_host.queue.store.batches import KEY_LIFE
 from invoke_host.queue.store.bulk import Selection
 from invoke_host.queue.store.enqueue import Enqueued, NewBatch, earlier, enqueue
 from invoke_host.queue.store.items import STATUSES, TERMINAL, Status
 from invoke_host.queue.store.retry import Retried, retry
 from invoke_host.storage import Storage
-
-#: How long the batch behind an idempotency key is kept when all of its items are deleted.
-KEY_LIFE = timedelta(days=1)
 
 _UNFINISHED: tuple[Status, ...] = ("pending", "in_progress")
 
@@ -81,6 +78,8 @@ class QueueService:
             known = await self._storage.read(earlier, batch)
             if known is not None:
                 return known
+        if request.model is not None:
+            await self._models.find(request.model)
         resolved = [each.to_json() for each in resolve(request, self._models, new_seed=ids.new_seed)]
         try:
             result = await self._enqueue(batch, resolved)
@@ -89,6 +88,10 @@ class QueueService:
             result = await self._enqueue(batch, resolved)
         failpoint("enqueue.after_commit")
         return result
+
+    async def problems(self, values: Mapping[str, Any]) -> Sequence[FieldProblem]:
+        """What `generate` would refuse in these values of a request that is refused for others already."""
+        return await find_problems(values, self._models)
 
     async def _enqueue(self, batch: NewBatch, requests: Sequence[str]) -> Enqueued:
         return await self._storage.write(enqueue, batch, requests, max_size=self._max_size, now=self._now())
@@ -157,7 +160,15 @@ class QueueService:
 
     async def delete(self, actor: Actor, queue_id: str, item_id: int) -> None:
         """Remove an item, stopping it if it runs. Raises NotFound, Forbidden."""
-        await self._storage.write(bulk.delete_one, self._access, actor, queue_id, item_id, now=self._now())
+        await self._storage.write(
+            bulk.delete_one,
+            self._access,
+            actor,
+            queue_id,
+            item_id,
+            forget_before=self._forget_before(),
+            now=self._now(),
+        )
 
     async def cancel_by_batch_ids(self, actor: Actor, queue_id: str, batch_ids: Sequence[str]) -> int:
         """Cancel what is unfinished in these batches; returns how many items this call canceled."""
@@ -200,7 +211,7 @@ class QueueService:
         return count
 
     async def _delete(self, actor: Actor, which: Selection) -> int:
-        forget_before = timestamp(self._clock.now() - KEY_LIFE)
+        forget_before = self._forget_before()
         rest: Selection | None = await self._bounded(which)
         count = 0
         while rest is not None:
@@ -220,6 +231,9 @@ class QueueService:
         """Stop or resume taking items, of all queues; what runs goes on. Lasts over restarts."""
         await self._storage.write(state.set_paused, paused)
         return await self._storage.read(status.processor)
+
+    def _forget_before(self) -> str:
+        return timestamp(self._clock.now() - KEY_LIFE)
 
     def _now(self) -> str:
         return timestamp(self._clock.now())

@@ -49,7 +49,7 @@ class InlineConnection:
 
     def __init__(self, engine: Engine) -> None:
         self.current: Connection | None = None
-        self._engine = engine.execution_options(invoke_inline=True)
+        self._engine = engine
         self._lock = threading.Lock()
         self._closed = False
 
@@ -57,7 +57,8 @@ class InlineConnection:
         """Open it if it is not, unless it was closed for good; call this on a thread."""
         with self._lock:
             if self.current is None and not self._closed:
-                self.current = self._engine.connect()
+                # On the connection: backends are told of that, and not of options that an engine passes on.
+                self.current = self._engine.connect().execution_options(invoke_inline=True)
 
     def close(self) -> None:
         """Drop it and open no other."""

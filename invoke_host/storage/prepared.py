@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from sqlalchemy import Boolean, Connection, Dialect, Select
+from sqlalchemy import Boolean, Connection, Dialect, Enum, Integer, Select, String
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 
@@ -19,6 +19,9 @@ from sqlalchemy.sql.compiler import SQLCompiler
 PlainRow: TypeAlias = Sequence[Any]
 
 _Convert: TypeAlias = Callable[[Any], Any]
+
+#: Types whose values come from the driver as they are wanted (Enum, which is a String too, does not).
+_PLAIN = (String, Integer, Boolean)
 
 
 class PreparedSelect:
@@ -77,7 +80,7 @@ class _Plan:
     def of(cls, statement: Select[*tuple[Any, ...]], dialect: Dialect) -> _Plan:
         driver_error: type[Exception] = dialect.loaded_dbapi.Error
         compiled = statement.compile(dialect=dialect)
-        if not isinstance(compiled, SQLCompiler) or not _fits(compiled, statement, dialect):
+        if not isinstance(compiled, SQLCompiler) or not _fits(compiled, statement):
             return cls(dialect, driver_error)
         converts = tuple(
             (name, convert)
@@ -96,11 +99,9 @@ class _Plan:
         return named if self.order is None else [named[name] for name in self.order]
 
 
-def _fits(compiled: SQLCompiler, statement: Select[*tuple[Any, ...]], dialect: Dialect) -> bool:
-    kinds = [column.type for column in statement.selected_columns]
+def _fits(compiled: SQLCompiler, statement: Select[*tuple[Any, ...]]) -> bool:
     plain_rows = all(
-        isinstance(kind, Boolean) or kind.dialect_impl(dialect).result_processor(dialect, None) is None
-        for kind in kinds
+        isinstance(column.type, _PLAIN) and not isinstance(column.type, Enum) for column in statement.selected_columns
     )
     # The placeholders of an IN (...) are written anew at each run, a callable is asked for its value at each run.
     plain_values = not (

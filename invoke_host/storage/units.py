@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from types import CodeType, TracebackType
+from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from sqlalchemy import Connection, Engine, Result
@@ -53,7 +53,6 @@ class Storage:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._loop_thread = 0
         self._callbacks: list[Callable[[], None]] = []
-        self._compiled: set[CodeType | None] = set()
 
     @property
     def engine(self) -> Engine:
@@ -89,7 +88,7 @@ class Storage:
     async def read(self, unit: Unit[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """What `unit(connection, ...)` returns, read from one snapshot; a unit that writes fails."""
         inline = self._inline
-        if inline is not None and self._runs_inline(unit):
+        if inline is not None and hasattr(unit, _QUICK) and threading.get_ident() == self._loop_thread:
             if inline.current is not None:
                 try:
                     return self._read_inline(inline.current, unit, *args, **kwargs)
@@ -135,16 +134,6 @@ class Storage:
         It must not block. Without a loop (`with storage:`) it is called on the writing thread.
         """
         self._callbacks.append(callback)
-
-    def _runs_inline(self, unit: Callable[..., Any]) -> bool:
-        if not hasattr(unit, _QUICK) or threading.get_ident() != self._loop_thread:
-            return False
-        # Compiling its statements makes the first run of a unit take 5 to 25 ms: that one goes to a thread.
-        code = getattr(unit, "__code__", None)
-        if code in self._compiled:
-            return True
-        self._compiled.add(code)
-        return False
 
     def _read_and_reopen(self, unit: Unit[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         result = self.run_read(unit, *args, **kwargs)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from invoke_host.testing.app import AppMaker
     from invoke_host.testing.client import ApiClient
     from invoke_host.testing.clock import FakeClock
+    from invoke_host.testing.events import RecordedEvents
     from invoke_host.testing.loop import LoopWatchdog
     from invoke_host.testing.postgres import PostgresServer
 
@@ -97,6 +98,15 @@ def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
     """The SQLAlchemy URL of a new, empty PostgreSQL database."""
     with postgres_server.database() as url:
         yield url
+
+
+@pytest.fixture
+async def recorded_events(storage: Storage, clock: FakeClock) -> AsyncIterator[RecordedEvents]:
+    """The events of `storage`, kept and passing, in order; `await recorded_events.next(kind)` waits for one."""
+    from invoke_host.testing.events import record_events
+
+    async with record_events(storage, clock) as recorded:
+        yield recorded
 
 
 @pytest.fixture

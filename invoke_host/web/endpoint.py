@@ -6,14 +6,14 @@ What depends only on the route is decided when the endpoint is built; a request 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiohttp import web
 
-from invoke_host.api import ANONYMOUS, Actor, Forbidden, HookFailed, NotAuthenticated, RequestView, Route
+from invoke_host.api import ANONYMOUS, Actor, FieldProblem, Forbidden, HookFailed, NotAuthenticated, RequestView, Route
 from invoke_host.api._web_keys import RequestKeys
 from invoke_host.web.inputs import BodyReader, QueryReader, check_announced_size, check_encoding, check_type
 from invoke_host.web.origin import SAFE_METHODS, OriginGuard
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from invoke_host.access import AccessEngine
     from invoke_host.identity.authenticate import Authenticator
     from invoke_host.storage import Storage
+
+T = TypeVar("T")
 
 #: Longest time a plugin's handler may take; routes that declare `stream` are not limited.
 PLUGIN_TIMEOUT_S = 60.0
@@ -73,7 +75,11 @@ class Endpoint:
         self._unsafe = route.method not in SAFE_METHODS
         self._same_origin_only = self._unsafe or route.stream
         self._query = None if route.query is None else QueryReader(route.query)
-        self._body = None if route.body is None else BodyReader(route.body, route.body_limit_bytes)
+        self._body = (
+            None
+            if route.body is None
+            else BodyReader(route.body, route.body_limit_bytes, None if route.review is None else self._review)
+        )
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Serve one request; what is wrong with it is raised."""
@@ -87,7 +93,7 @@ class Endpoint:
         elif self._unsafe:
             request = self._check_unread_body(request)
         if self.plugin is not None:
-            return await self._call_plugin(self.plugin, request)
+            return await self._call_plugin(request)
         if self.route.stream:
             return await self._stream(request)
         return await self.route.handler(request)
@@ -121,17 +127,26 @@ class Endpoint:
         check_announced_size(request, self.route.body_limit_bytes)
         return request.clone(client_max_size=self.route.body_limit_bytes)
 
-    async def _call_plugin(self, plugin: str, request: web.Request) -> web.StreamResponse:
+    async def _call_plugin(self, request: web.Request) -> web.StreamResponse:
         if self.route.stream:
             return await self._stream(request)
+        return await self._limited(self.route.handler(request))
+
+    async def _review(self, request: web.Request, values: Mapping[str, Any]) -> Sequence[FieldProblem]:
+        return () if self.route.review is None else await self._limited(self.route.review(request, values))
+
+    async def _limited(self, call: Awaitable[T]) -> T:
+        """Wait for a call into a plugin, but not for ever; the host's own code may take its time."""
+        if self.plugin is None:
+            return await call
         try:
             async with asyncio.timeout(PLUGIN_TIMEOUT_S) as limit:
-                return await self.route.handler(request)
+                return await call
         except TimeoutError as error:
             if not limit.expired():
                 raise
             name = f"{self.route.method} {self.route.path}"
-            raise HookFailed(plugin, name, f"took longer than {PLUGIN_TIMEOUT_S:.0f} s") from error
+            raise HookFailed(self.plugin, name, f"took longer than {PLUGIN_TIMEOUT_S:.0f} s") from error
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         with self._counted():

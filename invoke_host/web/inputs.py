@@ -6,51 +6,29 @@ import asyncio
 from collections.abc import Iterator
 from typing import Any, get_origin
 
-import orjson
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import BaseModel, TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, from_json
 
 from invoke_host.api import BadRequest, FieldProblem, InvalidInput, PayloadTooLarge, UnsupportedMedia
+from invoke_host.api.web import Review
 
 #: How long a JSON body may take to arrive.
 BODY_TIMEOUT_S = 30.0
 
 _LISTS = (list, tuple, set, frozenset)
 
-#: How many query strings of a route are remembered with what they mean, and how long they may be.
-_KEPT = 256
-_KEPT_LENGTH = 256
-
 
 class QueryReader:
-    """Validates the query string against a model; repeated names fill list fields, unknown names are ignored.
-
-    A model that is frozen may be the same object for requests with the same query string: clients repeat a few, and
-    validating one costs 15 us.
-    """
+    """Validates the query string against a model; repeated names fill list fields, unknown names are ignored."""
 
     def __init__(self, model: type[BaseModel]) -> None:
         self._model = model
         self._names = {field.alias or name: _is_list(field.annotation) for name, field in model.model_fields.items()}
-        # Errors are not kept, nor are long strings: a client could fill the memory with them.
-        self._known: dict[str, BaseModel] | None = {} if model.model_config.get("frozen") else None
 
     def read(self, request: web.Request) -> BaseModel:
         """The validated query. Raises InvalidInput with all problems, each at `("query", name)`."""
-        text = request.rel_url.raw_query_string
-        if self._known is None or len(text) > _KEPT_LENGTH:
-            return self._validate(request)
-        model = self._known.get(text)
-        if model is None:
-            model = self._validate(request)
-            if len(self._known) >= _KEPT:
-                self._known.clear()
-            self._known[text] = model
-        return model
-
-    def _validate(self, request: web.Request) -> BaseModel:
         values: dict[str, Any] = {}
         if request.query_string:
             query = request.query
@@ -67,11 +45,16 @@ class QueryReader:
 
 
 class BodyReader:
-    """Reads a JSON body within its limit and validates it against a model or any other type pydantic knows."""
+    """Reads a JSON body within its limit and validates it against a model or any other type pydantic knows.
 
-    def __init__(self, model: Any, limit_bytes: int) -> None:
+    `review` (see `Route`) may add to what the model finds wrong.
+    """
+
+    def __init__(self, model: Any, limit_bytes: int, review: Review | None = None) -> None:
         self._adapter: TypeAdapter[Any] = TypeAdapter(model)
         self._limit_bytes = limit_bytes
+        self._review = review
+        self._fields = model.model_fields if isinstance(model, type) and issubclass(model, BaseModel) else {}
 
     async def read(self, request: web.Request) -> Any:
         """The validated body.
@@ -90,10 +73,32 @@ class BodyReader:
         try:
             value = self._adapter.validate_json(raw)
         except ValidationError as error:
-            raise InvalidInput(list(_problems(error, "body"))) from None
+            raise InvalidInput(await self._all_problems(request, raw, error)) from None
         if b"\\u0000" in raw:
-            _refuse_nul(orjson.loads(raw), "body")
+            _refuse_nul(from_json(raw), "body")
         return value
+
+    async def _all_problems(self, request: web.Request, raw: bytes, error: ValidationError) -> list[FieldProblem]:
+        problems = list(_problems(error, "body"))
+        try:
+            values = from_json(raw)
+        except ValueError:
+            return problems  # no JSON: there are no values
+        told = {problem.loc for problem in problems}
+        problems += (problem for problem in _nul_problems(values, "body") if problem.loc not in told)
+        if self._review is not None and isinstance(values, dict):
+            wrong = {problem.loc[1] for problem in problems if len(problem.loc) > 1}
+            values = {**self._defaults(), **values}
+            right = {name: value for name, value in values.items() if name not in wrong}
+            problems += await self._review(request, right)
+        return problems
+
+    def _defaults(self) -> dict[str, Any]:
+        return {
+            field.alias or name: field.get_default(call_default_factory=True, validated_data={})
+            for name, field in self._fields.items()
+            if not field.is_required()
+        }
 
     def _without_body(self) -> Any:
         try:
@@ -171,10 +176,12 @@ def _message(detail: ErrorDetails) -> str:
 
 def _refuse_nul(value: Any, part: str) -> None:
     """No text of ours may hold NUL: PostgreSQL can't store it, and C code ends strings at it."""
-    if found := [
-        FieldProblem(path, "must not contain the NUL character", "nul") for path in _nul_paths(value, (part,))
-    ]:
+    if found := _nul_problems(value, part):
         raise InvalidInput(found)
+
+
+def _nul_problems(value: Any, part: str) -> list[FieldProblem]:
+    return [FieldProblem(path, "must not contain the NUL character", "nul") for path in _nul_paths(value, (part,))]
 
 
 def _nul_paths(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[str | int, ...]]:

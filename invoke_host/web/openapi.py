@@ -31,6 +31,7 @@ _REASONS = {
     413: "The body is over the limit",
     415: "The body is of another content type",
     422: "Fields are wrong; all of them are listed",
+    429: "A limit was reached; try again later",
     503: "Not possible now; try again",
 }
 

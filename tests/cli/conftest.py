@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,7 @@ def run(root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monk
     monkeypatch.delenv("INVOKE_HOST_URL", raising=False)
     monkeypatch.setenv("INVOKE_HOST_ROOT", str(root))
     before = logging.getLogger().handlers[:], logging.getLogger().level
+    mask = os.umask(0o022)  # `serve` closes it for its process, which here is that of all tests
 
     def run_words(*words: object) -> Result:
         capsys.readouterr()
@@ -49,6 +51,7 @@ def run(root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monk
         return Result(code, out, err)
 
     yield run_words
+    os.umask(mask)
     logging.captureWarnings(False)
     logging.getLogger().handlers[:], logging.getLogger().level = before
     structlog.reset_defaults()

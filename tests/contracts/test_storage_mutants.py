@@ -159,6 +159,13 @@ class ClaimsManyWriters(Mutant):
     capabilities = replace(SqliteBackend.capabilities, concurrent_writers=True)
 
 
+class WaitsOnTheLoop(Mutant):
+    def open(self) -> Engine:
+        engine = super().open()
+        event.remove(engine, "set_connection_execution_options", sqlite_engine._configured)
+        return engine
+
+
 class LocksNobodyOut(Mutant):
     @contextmanager
     def migration_lock(self, timeout_s: float) -> Iterator[None]:
@@ -210,6 +217,7 @@ KILLED_BY: dict[type[Mutant], str] = {
     CutsText: "test_values_come_back_as_they_went_in",
     ClaimsToSkipLocked: "test_skip_locked_passes_over_what_another_transaction_holds",
     ClaimsManyWriters: "test_concurrent_writers_do_not_wait_for_each_other",
+    WaitsOnTheLoop: "test_the_connection_of_inline_reads_fails_at_once_where_others_wait_for_a_lock",
     LocksNobodyOut: "test_one_at_a_time_may_migrate",
     LocksItselfOut: "test_the_migration_lock_stops_nobody_else",
     CopiesTheFile: "test_a_backup_holds_what_was_committed_and_only_that",

@@ -8,9 +8,11 @@ import pytest
 
 from invoke_host.events import store
 from invoke_host.events.hub import MAX_REPLAY, EventHub
+from invoke_host.events.subscription import MAX_WAITING
 from invoke_host.storage import Storage
 from invoke_host.testing.client import ApiClient
-from tests.events.conftest import Connect, Outbox
+from tests.events.conftest import ALICE, Connect, Outbox
+from tests.events.test_hub import take
 
 
 async def until(hub: EventHub, streams: int) -> None:
@@ -142,6 +144,29 @@ async def test_too_much_to_send_again_is_answered_with_resync(connect: Connect, 
         assert (await stream.next()).kind == "resync"
     async with connect("alice", 1) as stream:
         assert (await stream.next()).number == 2
+
+
+async def test_a_live_event_does_not_cost_a_returning_client_what_it_missed(
+    storage: Storage, hub: EventHub, outbox: Outbox
+) -> None:
+    await outbox.write(MAX_REPLAY)
+    with await hub.subscribe(ALICE, 0) as subscription:
+        await outbox.write(MAX_WAITING)
+        assert [event.id for event in await take(subscription, MAX_REPLAY + MAX_WAITING)] == [
+            *range(1, MAX_REPLAY + MAX_WAITING + 1)
+        ]
+
+
+async def test_a_returning_client_that_does_not_read_is_bounded_too(
+    storage: Storage, hub: EventHub, outbox: Outbox
+) -> None:
+    await outbox.write(MAX_REPLAY)
+    with await hub.subscribe(ALICE, 0) as subscription:
+        await outbox.write(MAX_WAITING + 1)
+        await hub._dispatch_new()
+
+        assert [event.kind for event in await take(subscription, 1)] == ["resync"]
+        assert subscription.waiting == 0
 
 
 async def test_passing_events_have_no_id_and_are_not_kept(connect: Connect, hub: EventHub) -> None:

@@ -14,6 +14,8 @@ from typing import Any
 
 import aiohttp
 
+from .painter_plugin import KILLED
+
 HERE = Path(__file__).parent
 QUEUE = "/api/v1/queue/default"
 
@@ -31,8 +33,11 @@ drain_s = 10
 synchronous = "normal"  # a killed process loses nothing that way either; only a power cut could
 """
 
-#: What a client sees of a host that is dying.
-GONE = (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, ConnectionError, asyncio.TimeoutError)
+#: What a client sees of a host that is dying. (aiohttp's timeouts are among the former too: ask for them first.)
+GONE = (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, ConnectionError)
+
+#: A host that cut a connection must be dead after so many seconds; a death takes milliseconds.
+DEATH_S = 10.0
 
 
 def install_painter(site: Path) -> None:
@@ -56,8 +61,11 @@ class HostRoot:
         root.mkdir(parents=True)
         (root / "invoke-host.toml").write_text(CONFIG)
 
-    async def start(self, failpoint: str = "") -> RunningHost:
-        """A host that answers; None of its answers may be had if the failpoint kills it first."""
+    async def start(self, failpoint: str = "", *, answer_s: float = 20.0) -> RunningHost:
+        """A host that answers; None of its answers may be had if the failpoint kills it first.
+
+        One that takes longer than `answer_s` for an answer counts as hanging.
+        """
         (self.root / "run" / "host.json").unlink(missing_ok=True)
         environment = {key: value for key, value in os.environ.items() if not key.startswith("INVOKE_HOST_")}
         environment["PYTHONPATH"] = str(self.site)
@@ -76,7 +84,7 @@ class HostRoot:
                 stdout=log,
                 stderr=log,
             )
-        host = self.host = RunningHost(process, self)
+        host = self.host = RunningHost(process, self, answer_s)
         await host.wait_until_it_listens()
         return host
 
@@ -89,15 +97,31 @@ class HostRoot:
 class RunningHost:
     """One host process and a client for it."""
 
-    def __init__(self, process: asyncio.subprocess.Process, root: HostRoot) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, root: HostRoot, answer_s: float) -> None:
         self.process = process
         self.root = root
         self.url = ""
-        self.session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20))
+        self._log_begin = root.log.stat().st_size
+        self.session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=answer_s))
 
     @property
     def alive(self) -> bool:
         return self.process.returncode is None
+
+    @property
+    def worker_was_killed(self) -> bool:
+        """Whether one of this host's workers died of a SIGKILL that was not the host's."""
+        with self.root.log.open("rb") as log:
+            log.seek(self._log_begin)
+            return KILLED.encode() in log.read()
+
+    async def dies(self) -> None:
+        """Return when it is dead; one that only seemed to die fails the test."""
+        try:
+            async with asyncio.timeout(DEATH_S):
+                await self.process.wait()
+        except TimeoutError:
+            raise AssertionError(f"the host cut a connection and lives:\n{self.root.log.read_text()[-4000:]}") from None
 
     async def wait_until_it_listens(self) -> None:
         """Return when it listens or is dead; a host that does neither in 30 s fails the test with its log."""
@@ -112,7 +136,7 @@ class RunningHost:
         raise AssertionError(f"the host did not start:\n{self.root.log.read_text()[-4000:]}")
 
     async def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
-        """Status and JSON; raises one of GONE if the host dies over it."""
+        """Status and JSON; raises one of GONE if the host dies over it, and TimeoutError if it hangs."""
         async with self.session.request(method, self.url + path, json=body, headers=headers) as answer:
             return answer.status, await answer.json(content_type=None)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import sys
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
@@ -29,6 +30,9 @@ manifest = PluginManifest(
 )
 
 WORKER = Path(__file__).with_name("painter_worker.py")
+
+#: Written to the host's log when a worker was killed, and not by this plugin.
+KILLED = "painter: the worker was killed"
 
 
 class PainterExecutor(Executor):
@@ -93,6 +97,8 @@ class PainterExecutor(Executor):
             try:
                 while process.stdout is not None and (line := await process.stdout.readline()):
                     self._take(json.loads(line))
+                if await process.wait() == -signal.SIGKILL:
+                    print(KILLED, file=sys.stderr, flush=True)
             finally:
                 self._ready = False
                 if process.returncode is None:

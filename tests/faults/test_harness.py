@@ -1,15 +1,20 @@
-"""The kill test can fail: hosts that break one rule of the save protocol are caught. Only under `make soak`."""
+"""The kill test can fail: hosts that break one rule of the save protocol are caught (only under `make soak`).
+
+And it knows a host that hangs from a dead one, and a failpoint that killed from one that was never passed.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import shutil
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from .host import HostRoot, install_painter
-from .test_kill import lane
+from .oracle import Oracle
+from .test_kill import Client, Faults, lane
 
 PROJECT = Path(__file__).parent.parent.parent
 
@@ -38,6 +43,36 @@ MUTANTS = {
         "            idempotency_key=None,\n",
     ),
 }
+
+
+async def test_a_host_that_hangs_is_not_taken_for_a_dead_one(tmp_path: Path) -> None:
+    install_painter(tmp_path / "site")
+    root = HostRoot(tmp_path / "root", tmp_path / "site")
+    try:
+        host = await root.start("enqueue.before_commit:stop@1", answer_s=1.0)
+        with pytest.raises(AssertionError, match="the host hangs"):
+            await Client(Random(1), Oracle()).use(host)
+    finally:
+        await root.close()
+
+
+async def test_a_failpoint_counts_only_if_something_died_there_by_itself(tmp_path: Path) -> None:
+    install_painter(tmp_path / "site")
+    root = HostRoot(tmp_path / "root", tmp_path / "site")
+    faults = Faults(Random(1), ["enqueue.after_commit"])
+    client = Client(Random(1), Oracle())
+    try:
+        host = await root.start(faults.arm())
+        faults.note(host)
+        await host.kill()
+        assert faults.fired == set()
+
+        host = await root.start(faults.arm())  # again: it has not had its turn
+        await client.use(host)
+        faults.note(host)
+        assert faults.fired == {"enqueue.after_commit"}
+    finally:
+        await root.close()
 
 
 @pytest.mark.soak

@@ -2,7 +2,7 @@
 
 Seeded rounds on whole hosts with real HTTP, real SQLite and real files; only the picture is painted, not denoised.
 INVOKE_HOST_FAULT_ROUNDS sets how many rounds (50), INVOKE_HOST_FAULT_SEED where they begin. A failing run says both and
-keeps its root folder.
+keeps its root folder. From 50 rounds on, each failpoint must have killed at least once.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import asyncio
 import io
 import os
 import signal
+from collections import Counter, deque
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -27,6 +29,9 @@ SEED = int(os.environ.get("INVOKE_HOST_FAULT_SEED", "1"))
 #: Hosts that run beside each other, each on its own root: the machine has two cores, and a host waits much.
 LANES = 2
 
+#: With fewer rounds not every failpoint gets its turn.
+ENOUGH_ROUNDS = 50
+
 #: Where to die, and at most the how-many-eth time. Worker failpoints are passed again by each new worker, so they lie
 #: far enough apart for a picture to be finished in between.
 HOST_FAULTS = {
@@ -42,19 +47,44 @@ HOST_FAULTS = {
     "delete.after_commit": 1,
 }
 WORKER_FAULTS = {"worker.step": (7, 12), "worker.before_encode": (3, 5), "worker.half_written": (3, 5)}
+FAULTS = (*HOST_FAULTS, *WORKER_FAULTS)
 
 
-def fault(random: Random, number: int) -> str:
-    """Each host failpoint in turn, with worker deaths and plain kills in between."""
-    names = sorted(HOST_FAULTS)
-    kind = random.choice(["host"] * 6 + ["worker"] * 2 + ["plain"])
-    if kind == "host":
-        name = names[number % len(names)]
-        return f"{name}:kill9@{random.randint(1, HOST_FAULTS[name])}"
-    if kind == "worker":
-        name = random.choice(sorted(WORKER_FAULTS))
-        return f"{name}:kill9@{random.randint(*WORKER_FAULTS[name])}"
-    return ""
+class Faults:
+    """Which failpoint is armed in each round of a lane: first each of `names` until it has killed, then any or none.
+
+    One that was armed and did not come to kill waits for its next turn behind the others, and then dies sooner.
+    """
+
+    def __init__(self, random: Random, names: Sequence[str]) -> None:
+        self.fired: set[str] = set()
+        self._random = random
+        self._due = deque(random.sample(sorted(names), len(names)))
+        self._tries: Counter[str] = Counter()
+        self._armed = ""
+
+    def arm(self) -> str:
+        """The value of INVOKE_HOST_FAILPOINT for the next round; empty = the host is just killed."""
+        if self._due:
+            self._armed = self._due.popleft()
+        else:
+            kind = self._random.choice(["host"] * 6 + ["worker"] * 2 + ["plain"])
+            names = {"host": sorted(HOST_FAULTS), "worker": sorted(WORKER_FAULTS), "plain": [""]}[kind]
+            self._armed = self._random.choice(names)
+        if not self._armed:
+            return ""
+        least, most = WORKER_FAULTS.get(self._armed) or (1, HOST_FAULTS[self._armed])
+        self._tries[self._armed] += 1
+        most = max(least, most // self._tries[self._armed])
+        return f"{self._armed}:kill9@{self._random.randint(least, most)}"
+
+    def note(self, host: RunningHost) -> None:
+        """What came of it; ask this before the host is killed from outside."""
+        died = host.worker_was_killed if self._armed in WORKER_FAULTS else host.process.returncode == -signal.SIGKILL
+        if self._armed and died:
+            self.fired.add(self._armed)
+        elif self._armed and self._armed not in self.fired:
+            self._due.append(self._armed)
 
 
 class Client:
@@ -75,8 +105,10 @@ class Client:
             await self.wait(host, self.random.uniform(0.0, 0.4))
             await self.cancel(host)
             await self.delete(host)
+        except TimeoutError as error:
+            raise AssertionError(f"the host hangs:\n{host.root.log.read_text()[-4000:]}") from error
         except GONE:
-            pass
+            await host.dies()
 
     async def enqueue(self, host: RunningHost) -> None:
         self.number += 1
@@ -136,25 +168,29 @@ class Client:
         await asyncio.wait([asyncio.ensure_future(host.process.wait())], timeout=seconds)
 
 
-async def lane(root: HostRoot, seed: int, rounds: range) -> None:
-    """Rounds one after another on one root; each start recovers from the death before."""
+async def lane(root: HostRoot, seed: int, rounds: range, names: Sequence[str] = FAULTS) -> set[str]:
+    """Rounds one after another on one root; each start recovers from the death before.
+
+    Returns those of `names` (and of others, as it comes) at which something died by itself.
+    """
     try:
-        await _rounds(root, seed, rounds)
+        return await _rounds(root, seed, rounds, names)
     finally:
         await root.close()
 
 
-async def _rounds(root: HostRoot, seed: int, rounds: range) -> None:
+async def _rounds(root: HostRoot, seed: int, rounds: range, names: Sequence[str]) -> set[str]:
     random, oracle = Random(seed), Oracle()
-    client = Client(random, oracle)
+    client, faults = Client(random, oracle), Faults(random, names)
     for number in rounds:
-        armed = fault(random, number)
+        armed = faults.arm()
         host = await root.start(armed)
         if host.url:
             await client.use(host)
         if random.random() < 0.1 and host.alive:
             code = await host.terminate()
             assert code == 0 or (armed and code == -signal.SIGKILL), code
+        faults.note(host)
         await host.kill()
         found = list(oracle.problems(root.root, finished=False))
         assert not found, f"seed {seed}, round {number}, {armed or 'kill -9'}, {root.root}: {found}"
@@ -167,6 +203,7 @@ async def _rounds(root: HostRoot, seed: int, rounds: range) -> None:
     log = root.log.read_text()
     assert "Traceback" not in log, log[-5000:]
     assert '"level":"error"' not in log, log[-5000:]
+    return faults.fired
 
 
 async def work_off(host: RunningHost, oracle: Oracle) -> None:
@@ -192,8 +229,14 @@ async def test_kill_9_anywhere_loses_nothing_and_stores_nothing_twice(tmp_path: 
     lanes: list[Any] = []
     for number in range(LANES):
         root = HostRoot(tmp_path / f"root-{number}", site)
-        lanes.append(lane(root, SEED * 1000 + number, range(number, ROUNDS, LANES)))
+        names = FAULTS[number::LANES]
+        lanes.append(lane(root, SEED * 1000 + number, range(number, ROUNDS, LANES), names))
     outcomes = await asyncio.gather(*lanes, return_exceptions=True)  # each lane ends its own hosts
+    fired: set[str] = set()
     for outcome in outcomes:
-        if outcome is not None:
+        if isinstance(outcome, BaseException):
             raise outcome
+        fired |= outcome
+    if ROUNDS >= ENOUGH_ROUNDS:
+        never = set(FAULTS) - fired
+        assert not never, f"seed {SEED}: nothing ever died at {sorted(never)}"

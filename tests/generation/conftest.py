@@ -35,7 +35,9 @@ def make_job(tmp_path_factory) -> MakeJob:
         wishes = {"seed": 1, "steps": 3, "width": 64, "height": 64, **wishes}
         [item] = resolve(GenerationRequest(positive_prompt=prompt, **wishes), catalog, new_seed=lambda: 0)
         number = next(numbers)
-        return item.job(f"job-{number}", catalog.require(item.model), tmp_path_factory.mktemp(f"staging{number}"))
+        record = catalog.get(item.model)
+        assert record is not None
+        return item.job(f"job-{number}", record, tmp_path_factory.mktemp(f"staging{number}"))
 
     return make
 

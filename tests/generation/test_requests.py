@@ -11,15 +11,26 @@ from hypothesis import strategies as st
 from invoke_model_emoji import OFFER
 from pydantic import ValidationError
 
-from invoke_host.api import InvalidInput
-from invoke_host.generation.requests import GenerationRequest, ResolvedRequest, resolve
+from invoke_host.api import InvalidInput, ModelDefaults
+from invoke_host.generation.requests import GenerationRequest, ResolvedRequest, find_problems, resolve
 from invoke_host.models.service import ModelCatalog
+
+#: The model that comes with the host, under a name and with wishes of the tests' own: another may come with it one day.
+TOY = replace(
+    OFFER,
+    key="toy-painter",
+    name="Toy Painter",
+    base="sd-1",
+    schedulers=frozenset({"euler", "dpmpp_2m"}),
+    default=True,
+    defaults=ModelDefaults(width=256, height=192, steps=12, cfg_scale=3.0, scheduler="dpmpp_2m"),
+)
 
 
 @pytest.fixture(scope="module")
 def catalog() -> ModelCatalog:
-    other = replace(OFFER, key="free-size", name="Free Size", default=False, native_size=None, schedulers=None)
-    return ModelCatalog([OFFER, other], None)
+    other = replace(TOY, key="free-size", name="Free Size", default=False, native_size=None, schedulers=None)
+    return ModelCatalog([TOY, other], None)
 
 
 def problems(request: GenerationRequest, catalog: ModelCatalog) -> dict[str, str]:
@@ -30,7 +41,7 @@ def problems(request: GenerationRequest, catalog: ModelCatalog) -> dict[str, str
 
 def test_a_bare_prompt_gets_everything_from_the_default_model(catalog):
     [item] = resolve(GenerationRequest(positive_prompt="a cat"), catalog, new_seed=lambda: 77)
-    assert (item.model, item.width, item.height, item.steps) == ("emoji-baseline", 256, 256, 12)
+    assert (item.model, item.width, item.height, item.steps) == ("toy-painter", 256, 192, 12)
     assert (item.cfg_scale, item.scheduler, item.seed, item.negative_prompt) == (3.0, "dpmpp_2m", 77, "")
     assert item.model_hash.startswith("sha256-headers:")
 
@@ -110,7 +121,7 @@ def test_all_wrong_fields_are_told_at_once():
         {"positive_prompt": "x" * 4001},
         {"positive_prompt": "a\x00b"},
         {"scheduler": 3},
-        {"model": ["emoji-baseline"]},
+        {"model": ["toy-painter"]},
     ],
     ids=str,
 )
@@ -120,14 +131,31 @@ def test_a_value_out_of_range_or_of_another_type_is_refused_not_bent(body):
 
 
 def test_unknown_model_and_unknown_scheduler_are_told_together_with_close_names(catalog):
-    found = problems(GenerationRequest(positive_prompt="a", model="emoji-baselin", scheduler="eulre"), catalog)
-    assert "did you mean 'emoji-baseline'?" in found["body.model"]
+    found = problems(GenerationRequest(positive_prompt="a", model="toy-paintr", scheduler="eulre"), catalog)
+    assert "did you mean 'toy-painter'?" in found["body.model"]
     assert "did you mean 'euler'" in found["body.scheduler"]
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        ({"model": "nope", "scheduler": "nope"}, ["model_unknown", "scheduler_unknown"]),
+        ({"model": None, "scheduler": None}, []),
+        ({"model": None, "scheduler": "heun"}, ["scheduler_unsupported"]),
+        ({"scheduler": "heun"}, []),  # the model is refused already, so which samplers it has is not known
+        ({"scheduler": "nope"}, ["scheduler_unknown"]),
+        ({"model": "nope"}, ["model_unknown"]),
+        ({}, []),
+    ],
+    ids=str,
+)
+async def test_of_a_refused_request_only_the_values_that_are_there_are_judged(catalog, values, found):
+    assert [problem.kind for problem in await find_problems(values, catalog)] == found
 
 
 def test_a_scheduler_that_the_model_can_not_use_is_refused_with_those_that_work(catalog):
     found = problems(GenerationRequest(positive_prompt="a", scheduler="heun"), catalog)
-    assert "does not work with the model 'Emoji Baseline'" in found["body.scheduler"]
+    assert "does not work with the model 'Toy Painter'" in found["body.scheduler"]
     assert "dpmpp_2m" in found["body.scheduler"]
 
 
@@ -137,8 +165,8 @@ def test_a_scheduler_that_nothing_can_run_is_refused_with_the_reason(catalog):
 
 
 def test_a_damaged_model_is_refused_before_anything_is_queued(tmp_path):
-    catalog = ModelCatalog([replace(OFFER, path=tmp_path / "gone")], None)
-    found = problems(GenerationRequest(positive_prompt="a", model=OFFER.key), catalog)
+    catalog = ModelCatalog([replace(TOY, path=tmp_path / "gone")], None)
+    found = problems(GenerationRequest(positive_prompt="a", model=TOY.key), catalog)
     assert "its folder is missing" in found["body.model"]
 
 
@@ -148,15 +176,16 @@ def test_a_host_without_models_says_so():
 
 def test_a_job_carries_the_metadata_of_the_reference(catalog):
     [item] = resolve(GenerationRequest(positive_prompt="a cat", seed=9), catalog, new_seed=lambda: 1)
-    record = catalog.require(item.model)
+    record = catalog.get(item.model)
+    assert record is not None
     job = item.job("job-1", record, Path("staging"))
     assert job.metadata["generation_mode"] == "txt2img"
     assert job.metadata["seed"] == 9
     assert job.metadata["rand_device"] == "cpu"
     assert job.metadata["model"] == {
-        "key": "emoji-baseline",
+        "key": "toy-painter",
         "hash": record.hash,
-        "name": "Emoji Baseline",
+        "name": "Toy Painter",
         "base": "sd-1",
         "type": "main",
     }

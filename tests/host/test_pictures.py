@@ -33,6 +33,11 @@ def picture(client: Client, name: str) -> Image.Image:
     return Image.open(io.BytesIO(answer.body))
 
 
+def default_model(client: Client) -> dict:
+    """What requests get that name no model."""
+    return next(model for model in client.get("/api/v2/models/").json()["models"] if model["is_default"])
+
+
 def files(root: Path) -> set[str]:
     """All picture files of a host."""
     blobs = root / "blobs"
@@ -81,7 +86,7 @@ def test_a_picture_file_carries_how_it_was_made(painter):
         11,
         3,
     )
-    assert core["model"]["key"] == "emoji-baseline"
+    assert core["model"]["key"] == default_model(painter)["key"]
     assert own["device"]
     assert painter.get(f"{IMAGES}/i/{name}/metadata").json() == core
 
@@ -194,6 +199,8 @@ def test_wrong_wishes_are_all_told_at_once(client):
     assert {tuple(each["loc"]) for each in answer.detail} == {
         ("body", name) for name in ("positive_prompt", "steps", "width", "cfg_scale", "scheduler", "sead")
     }
-    unknown = client.post(f"{QUEUE}/generate", {"positive_prompt": "x", "model": "emoji", "scheduler": "eulre"})
+    unknown = client.post(f"{QUEUE}/generate", {"positive_prompt": "x", "model": "no such model", "scheduler": "eulre"})
     assert [each["loc"] for each in unknown.detail] == [["body", "model"], ["body", "scheduler"]]
     assert "euler" in unknown.detail[1]["msg"]
+    mixed = client.post(f"{QUEUE}/generate", {"steps": 0, "model": "no such model", "scheduler": "eulre"})
+    assert sorted(each["loc"][1] for each in mixed.detail) == ["model", "positive_prompt", "scheduler", "steps"]

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections.abc import Callable
+import threading
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import urlsplit
 
 import pytest
 from aiohttp import web
@@ -171,6 +174,54 @@ async def test_a_file_that_shrinks_while_it_is_sent_breaks_the_connection(
 
     with pytest.raises(aiohttp.ClientError):
         await api.as_caller("alice").get(f"/api/v1/images/i/{name}/full")
+
+
+async def test_a_client_that_stops_reading_is_cut_off_and_holds_nothing(
+    gallery: Gallery, api: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(media, "SEND_TIMEOUT_S", 0.2)
+    name = gallery.add(content=LARGE * 8)  # more than both ends' buffers take
+    waiting = asyncio.Event()
+    taken = media._taken
+
+    async def tell(sending: Awaitable[None]) -> None:
+        try:
+            await taken(sending)
+        except TimeoutError:
+            waiting.set()
+            raise
+
+    monkeypatch.setattr(media, "_taken", tell)
+    url = urlsplit(api.url)
+    reader, writer = await asyncio.open_connection(url.hostname, url.port, limit=1024)
+    headers = "".join(f"{key}: {value}\r\n" for key, value in api.as_caller("alice").headers.items())
+    writer.write(f"GET /api/v1/images/i/{name}/full HTTP/1.1\r\nHost: {url.netloc}\r\n{headers}\r\n".encode())
+    assert b"200" in await reader.readline()
+    assert open_pictures() != []
+
+    async with asyncio.timeout(10):
+        await waiting.wait()
+        while open_pictures():  # noqa: ASYNC110 - nobody signals that a file was closed
+            await asyncio.sleep(0.01)
+        with pytest.raises((EOFError, ConnectionError)):
+            await reader.readexactly(len(LARGE) * 8)
+    writer.close()
+
+
+async def test_a_client_that_reads_slowly_gets_the_whole_picture(
+    gallery: Gallery, alice: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time is for each piece, not for the picture."""
+    monkeypatch.setattr(media, "SEND_TIMEOUT_S", 0.2)
+    read = media._piece
+
+    def read_slowly(file: BinaryIO, at: int, size: int) -> bytes:
+        threading.Event().wait(0.08)
+        return read(file, at, size)
+
+    monkeypatch.setattr(media, "_piece", read_slowly)
+
+    assert (await alice.get(f"/api/v1/images/i/{gallery.add(content=LARGE)}/full")).body == LARGE
 
 
 async def test_a_compressed_neighbour_is_never_sent_instead(gallery: Gallery, alice: ApiClient) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import Connection, select
 
 from invoke_host import faults
 from invoke_host.access.engine import AccessEngine
 from invoke_host.api import NotFound
+from invoke_host.clock import timestamp
 from invoke_host.events import store as events
-from invoke_host.images import tombstones
+from invoke_host.images import tables, tombstones
 from invoke_host.images.names import image_key, thumbnail_key
 from invoke_host.images.query import Filters, ListQuery, Order
 from invoke_host.images.service import ImageService
@@ -74,3 +76,35 @@ async def test_a_change_writes_one_event_for_each_owner(each_gallery: Gallery, s
 
     told = each_gallery.storage.run_read(events.read_after, before, 10)
     assert [(event.audience, event.payload["updated"]) for event in told] == [("alice", [mine]), ("bob", [foreign])]
+
+
+async def test_files_that_could_not_be_removed_are_removed_later_without_a_restart(
+    each_gallery: Gallery, service: ImageService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, blobs = each_gallery.clock, each_gallery.blobs
+    sweep = tombstones.sweep_task(each_gallery.storage, blobs, clock, frozenset)
+    name, kept = each_gallery.add(), each_gallery.add()
+
+    def refuse(key: str) -> None:
+        raise PermissionError(key)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(blobs, "delete", refuse)
+        await service.delete(ALICE, name)
+        clock.advance(tombstones.SWEEP_AGE.total_seconds() + 1)
+        await sweep.run()  # it does not give up on what it can't remove, nor forget it
+    assert image_key(name) in each_gallery.files()
+    each_gallery.storage.run_write(tombstones.entomb, [kept], now=timestamp(clock.now()))
+
+    await sweep.run()
+
+    assert each_gallery.files() == {image_key(kept), thumbnail_key(kept)}
+    assert each_gallery.storage.run_read(buried) == set(tombstones.keys_of(kept))  # too young to be looked at
+    clock.advance(tombstones.SWEEP_AGE.total_seconds() + 1)
+    await sweep.run()
+    assert each_gallery.files() == {image_key(kept), thumbnail_key(kept)}  # it has a row
+    assert each_gallery.storage.run_read(buried) == set()
+
+
+def buried(conn: Connection) -> set[str]:
+    return set(conn.scalars(select(tables.tombstones.c.key)))

@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
+from importlib.metadata import EntryPoint
+
 import pytest
 
-from invoke_host.api import ConfigError, PluginError, StartupError
+from invoke_host.api import ENTRY_POINT_GROUP, ConfigError, PluginError, StartupError
 from invoke_host.plugins import Installed, report
 
 
-def test_a_name_in_the_toml_without_entry_point_names_installed_plugins_close_match_and_pip_line(
-    distributions, load_plugins
-):
+def test_a_name_in_the_toml_without_entry_point_names_installed_plugins_and_close_match(distributions, load_plugins):
     distributions.add("watermark")
     with pytest.raises(StartupError) as raised:
         load_plugins(toml='[plugins]\n# the picture plugins\nload = ["watermrk"]')
     text = str(raised.value)
     assert text.startswith("invoke-host.toml:3: plugins.load: ")
     assert "did you mean 'watermark'?" in text
-    assert "teststore, watermark" in text
-    assert text.endswith("pip install invoke-host-watermrk")
+    assert text.endswith("teststore, watermark)")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("sqlit", "'sqlit' is not installed; did you mean 'sqlite'? (installed: acme, sqlite)"),
+        ("zzz", "'zzz' is not installed (installed: acme, sqlite)"),
+        ("invoke-host-sqlite", "'invoke-host-sqlite' is not installed (installed: acme, sqlite)"),
+    ],
+)
+def test_no_pip_line_names_a_distribution_that_the_project_does_not_publish(name, told):
+    assert Installed([entry("sqlite"), entry("acme")]).missing(name) == told
+
+
+def test_a_misspelt_name_of_the_project_gets_the_pip_line_of_the_plugin_that_it_meant():
+    told = Installed([entry("acme")]).missing("sqlit")
+    assert told.startswith("'sqlit' is not installed; did you mean 'sqlite'? (installed: acme); to install 'sqlite': ")
+    assert told.endswith("pip install invoke-host-storage-sqlite")
+
+
+def entry(name: str) -> EntryPoint:
+    return EntryPoint(name, "nothing.to_import", ENTRY_POINT_GROUP)
 
 
 @pytest.mark.parametrize(

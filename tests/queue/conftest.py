@@ -68,7 +68,10 @@ class ToyModels:
     def close_matches(self, key_or_name: str) -> list[str]:
         return ["toy"]
 
-    def require(self, key: str) -> ModelRecord:
+    async def find(self, key_or_name: str) -> ModelRecord | None:
+        return self.get(key_or_name)
+
+    async def require(self, key: str) -> ModelRecord:
         if (record := self.get(key)) is None:
             raise ModelUnusable(f"the model {key!r} is no longer there")
         return record

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -100,7 +101,7 @@ class QueueMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.ids)
     @rule(data=st.data(), actor=ACTORS, queue=QUEUES, delete=st.booleans())
     def one(self, data: st.DataObject, actor: Actor, queue: str, delete: bool) -> None:
-        unit = bulk.delete_one if delete else bulk.cancel_one
+        unit = partial(bulk.delete_one, forget_before=NOW) if delete else bulk.cancel_one
         item_id = data.draw(st.sampled_from(self.ids))
         with suppress(NotFound, Forbidden):
             self.line.storage.run_write(unit, ACCESS, actor, queue, item_id, now=NOW)

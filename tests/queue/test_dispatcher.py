@@ -14,6 +14,7 @@ from sqlalchemy import Connection, select, update
 from invoke_host.api import JobFailed, StorageUnavailable
 from invoke_host.config.schema import QueueConfig
 from invoke_host.events.store import read_after
+from invoke_host.images import store as image_store
 from invoke_host.images.names import image_key, thumbnail_key
 from invoke_host.images.tables import images, tombstones
 from invoke_host.queue.dispatcher import Dispatcher
@@ -25,6 +26,7 @@ from invoke_host.storage.blobs import FilesystemBlobStore
 
 from .conftest import ALICE, BOB, Line, ToyModels
 from .painter import Painter, paint
+from .test_finishing import output
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -272,6 +274,63 @@ async def test_damaged_files_are_never_stored(works: Works, damage: str) -> None
     await works.idle()
     assert works.files() == set()
     works.check_files_match_rows()
+
+
+async def test_two_pictures_with_one_index_fail_the_item_and_store_nothing(works: Works, monkeypatch) -> None:
+    monkeypatch.setattr(works.painter, "twice", True)
+    item = await works.until(works.line.add(ALICE).item_ids[0], "failed")
+    assert (item.error_type, item.error_message) == (
+        "damaged_output",
+        "The worker reported two pictures with one index.",
+    )
+    await works.idle()
+    works.check_files_match_rows()
+
+
+async def test_a_picture_that_contradicts_the_database_fails_its_item_and_leaves_no_file(each_works: Works) -> None:
+    works = each_works
+    works.painter.open.clear()
+    item_id = works.line.add(ALICE).item_ids[0]
+    job = await works.painter.begun.get()
+    stored = output()
+
+    def store_it_already(conn: Connection) -> None:
+        image_store.insert_generated(conn, item=works.line.item(item_id), output=stored, now=works.line.now())
+
+    works.line.storage.run_write(store_it_already)
+    works.painter.open.set()
+    item = await works.until(item_id, "failed")
+    await works.idle()
+    assert (item.error_type, item.lease_token) == ("storage_failed", None)
+    assert "contradicts" in (item.error_message or "")
+    assert job.id == works.painter.jobs[0].id
+    assert works.pictures() == [(item_id, 0, stored.name)]
+    assert works.files() == set()
+    assert works.line.drift() == []
+
+
+async def test_the_dispatchers_health_shows_trouble_until_it_is_over(works: Works, monkeypatch) -> None:
+    assert (await works.dispatcher.health()).status == "ok"
+    failed = asyncio.Event()
+
+    async def broken(*args: Any) -> int:
+        failed.set()
+        raise RuntimeError("a bug")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(works.painter, "capacity", broken)
+        async with asyncio.timeout(10):
+            await failed.wait()
+            while (await works.dispatcher.health()).status == "ok":  # noqa: ASYNC110 - health is asked, it tells nobody
+                await asyncio.sleep(0)
+        health = await works.dispatcher.health()
+        assert (health.name, health.status) == ("queue", "degraded")
+        assert "claiming failed (error " in health.detail
+    await works.until(works.line.add(ALICE).item_ids[0], "completed")
+    assert (await works.dispatcher.health()).status == "ok"
+    works.dispatcher._loops[1].cancel()
+    await asyncio.gather(works.dispatcher._loops[1], return_exceptions=True)
+    assert (await works.dispatcher.health()).status == "failed"
 
 
 async def test_a_full_disk_fails_the_item_and_the_next_one_works(works: Works, monkeypatch) -> None:

@@ -35,6 +35,17 @@ def checked(answer: Answer, method: str, path: str, status: int = 200) -> Any:
     return answer.json()
 
 
+def session(session_id: str, results: dict[str, Any] | None = None) -> dict[str, Any]:
+    """What clients of InvokeAI find in an item: results and no graph."""
+    return {
+        "id": session_id,
+        "results": results or {},
+        "errors": {},
+        "prepared_source_mapping": {},
+        "source_prepared_mapping": {},
+    }
+
+
 @pytest.fixture
 async def client(line: Line, access, models: ToyModels, make_app) -> ApiClient:
     service = QueueService(line.storage, access, models, line.clock, config=QueueConfig(max_size=20))
@@ -75,7 +86,8 @@ async def test_generate_answers_201_in_the_shape_of_enqueue_batch(alice: ApiClie
         "item_ids": [1, 2],
     }
     item = checked(await alice.get(f"{ROOT}/i/2"), "GET", "i/{item_id}")
-    assert item.pop("session_id")
+    session_id = item.pop("session_id")
+    assert session_id
     assert item.pop("created_at") == item.pop("updated_at") == line.now()
     assert item == {
         "item_id": 2,
@@ -94,6 +106,13 @@ async def test_generate_answers_201_in_the_shape_of_enqueue_batch(alice: ApiClie
         "completed_at": None,
         "field_values": None,
         "retried_from_item_id": None,
+        "workflow_call_id": None,
+        "parent_item_id": None,
+        "parent_session_id": None,
+        "root_item_id": None,
+        "workflow_call_depth": None,
+        "workflow": None,
+        "session": session(session_id),
         "user_id": "alice",
         "user_display_name": "Alice",
         "user_email": "alice@example.org",
@@ -112,6 +131,35 @@ async def test_generate_answers_201_in_the_shape_of_enqueue_batch(alice: ApiClie
         },
         "image_names": [],
     }
+
+
+@pytest.mark.parametrize(
+    ("body", "places"),
+    [
+        ({"steps": 0, "scheduler": "zz", "model": "nope"}, ["model", "positive_prompt", "scheduler", "steps"]),
+        ({"positive_prompt": "a", "scheduler": "zz", "model": "nope"}, ["model", "scheduler"]),
+        ({"positive_prompt": "a", "steps": 0, "model": "nope"}, ["model", "steps"]),
+        ({"positive_prompt": "a", "steps": 0, "scheduler": "zz"}, ["scheduler", "steps"]),
+        ({"positive_prompt": "a", "model": 3, "scheduler": "zz"}, ["model", "scheduler"]),
+        ({"positive_prompt": "a", "model": "nope", "scheduler": 3}, ["model", "scheduler"]),
+        ({"positive_prompt": "a\0", "model": "nope", "sead": 1}, ["model", "positive_prompt", "sead"]),
+        ({"positive_prompt": "a", "model": "no\0pe", "scheduler": "zz"}, ["model", "scheduler"]),
+        ({"positive_prompt": "a", "steps": 0, "model": "Toy", "scheduler": "euler"}, ["steps"]),
+        ({"positive_prompt": "a", "steps": 0, "model": None, "scheduler": None}, ["steps"]),
+    ],
+    ids=str,
+)
+async def test_all_that_is_wrong_with_a_request_is_told_at_once(alice: ApiClient, body, places) -> None:
+    refused = await alice.post(f"{ROOT}/generate", body)
+    assert refused.status == 422
+    assert sorted(tuple(each["loc"]) for each in refused.detail) == [("body", place) for place in places]
+    assert all(each["msg"] and each["type"] for each in refused.detail)
+
+
+async def test_a_host_without_a_model_says_so_together_with_the_rest(alice: ApiClient, models: ToyModels) -> None:
+    models.missing = True
+    refused = await alice.post(f"{ROOT}/generate", {"steps": 0})
+    assert sorted(each["loc"][1] for each in refused.detail) == ["model", "positive_prompt", "steps"]
 
 
 async def test_a_repeated_key_answers_200_with_the_same_items(alice: ApiClient) -> None:
@@ -202,13 +250,24 @@ async def test_others_see_where_an_item_stands_and_nothing_of_its_content(
         "error_traceback": None,
         "field_values": None,
         "retried_from_item_id": None,
+        "workflow_call_id": None,
+        "parent_item_id": None,
+        "parent_session_id": None,
+        "root_item_id": None,
+        "workflow_call_depth": None,
+        "workflow": None,
+        "session": session("redacted"),
         "user_display_name": None,
         "user_email": None,
         "attempt": 0,
         "request": None,
         "image_names": [],
     }
-    assert whole["image_names"]
+    (name,) = whole["image_names"]
+    assert whole["session"] == session(
+        whole["session_id"],
+        {"0": {"type": "image_output", "image": {"image_name": name}, "width": 64, "height": 64}},
+    )
     text = json.dumps(
         [
             checked(await bob.get(f"{ROOT}/list_all"), "GET", "list_all"),
@@ -450,3 +509,16 @@ async def test_bulk_operations_take_as_many_steps_as_they_need(
 async def _nothing_is_left_wrong(line: Line) -> AsyncIterator[None]:
     yield
     assert line.drift() == []
+
+
+@pytest.mark.parametrize("wrong", [["1"], [1.0], [True], [None], ["one"], [-1]])
+async def test_ids_to_retry_are_whole_numbers_as_in_the_other_bodies(
+    alice: ApiClient, line: Line, wrong: list[object]
+) -> None:
+    line.add(ALICE, 1)
+    for answer in (
+        await alice.put(f"{ROOT}/retry_items_by_id", wrong),
+        await alice.post(f"{ROOT}/items_by_ids", {"item_ids": wrong}),
+    ):
+        assert answer.status == 422
+        assert answer.detail[0]["loc"][-1] == 0

@@ -34,6 +34,15 @@ async def test_quick_reads_run_on_threads_where_the_backend_may_wait(each_storag
     assert thread.startswith("db-read") is not each_storage.backend.capabilities.inline_reads
 
 
+async def test_the_connection_of_the_loop_waits_for_no_lock_and_those_of_threads_do(storage: Storage) -> None:
+    def timeout_ms(connection: Connection) -> int:
+        return connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
+
+    assert await storage.read(quick(lambda connection: timeout_ms(connection))) == 0
+    assert await storage.read(timeout_ms) > 0
+    assert await storage.write(timeout_ms) > 0
+
+
 async def test_a_quick_read_sees_what_was_committed_before_it(storage: Storage) -> None:
     count = quick(lambda connection: len(ids(connection)))
     for number in range(3):

@@ -13,6 +13,7 @@ from structlog.testing import CapturingLogger
 from invoke_host.api import (
     PUBLIC,
     Conflict,
+    FieldProblem,
     HookFailed,
     Route,
     ServiceUnavailable,
@@ -23,7 +24,7 @@ from invoke_host.api import (
 )
 from invoke_host.web import endpoint
 
-from .things import ROUTES, a_route
+from .things import ROUTES, Thing, a_route, make
 
 
 def failing(error: BaseException) -> Route:
@@ -141,6 +142,19 @@ async def test_a_plugin_that_takes_too_long_is_stopped_and_named(make_app, log, 
     assert answer.status == 500
     assert "'slow'" in answer.detail
     assert "GET /x/slow/hang" in str(captured.calls[-1].kwargs["exc_info"])
+
+
+async def test_a_review_of_a_plugin_that_takes_too_long_is_stopped_and_named(make_app, monkeypatch):
+    monkeypatch.setattr(endpoint, "PLUGIN_TIMEOUT_S", 0.05)
+
+    async def hang(request: web.Request, values: object) -> list[FieldProblem]:
+        await asyncio.Event().wait()
+        raise AssertionError("not reached")
+
+    route = Route("POST", "/make", make, PUBLIC, body=Thing, review=hang)
+    client = await make_app([], plugin_routes={"slow": [route]})
+    answer = await client.post("/x/slow/make", json={"size": 0})
+    assert (answer.status, "'slow'" in answer.detail) == (500, True)
 
 
 async def test_error_answers_for_head_have_no_body(make_app):

@@ -6,7 +6,7 @@ import gzip
 
 import pytest
 
-from invoke_host.api import LOGGED_IN, Route, body_of, json_response
+from invoke_host.api import LOGGED_IN, FieldProblem, Route, actor_of, body_of, json_response
 from invoke_host.web import path_int
 
 from .things import Thing
@@ -33,6 +33,53 @@ async def test_all_problems_are_told_at_once_with_their_places(client):
         (["body", "colour"], "extra_forbidden"),
     ]
     assert all(each["msg"] for each in answer.detail)
+
+
+async def test_nul_characters_are_told_with_the_other_problems(client):
+    answer = await client.post(THINGS, json={"name": "a\0", "size": 0})
+    assert [each["loc"] for each in answer.detail] == [["body", "size"], ["body", "name"]]
+
+
+@pytest.fixture
+async def reviewed(make_app):
+    """A route whose review refuses all that it gets, and what it got."""
+    asked = []
+
+    async def review(request, values):
+        asked.append((actor_of(request).id, values))
+        return [FieldProblem(("body", name), "not this one", "unknown") for name in values]
+
+    async def make(request):
+        return json_response(body_of(request, Thing), status=201)
+
+    routes = [Route("POST", THINGS, make, LOGGED_IN, body=Thing, review=review, responses=((201, Thing),))]
+    return (await make_app(routes)).as_caller("alice"), asked
+
+
+async def test_what_a_review_finds_is_told_together_with_what_the_model_refuses(reviewed):
+    client, asked = reviewed
+    answer = await client.post(THINGS, json={"name": "cup", "size": 0, "colour": "red"})
+    assert answer.status == 422
+    assert [(each["loc"], each["type"]) for each in answer.detail] == [
+        (["body", "size"], "greater_than_equal"),
+        (["body", "colour"], "extra_forbidden"),
+        (["body", "name"], "unknown"),
+    ]
+    assert asked == [("alice", {"name": "cup"})]
+
+
+async def test_a_review_gets_right_values_only_and_the_defaults_of_what_is_not_said(reviewed):
+    client, asked = reviewed
+    await client.post(THINGS, json={"colour": "red"})
+    await client.post(THINGS, json={"name": "a\0", "size": 10})
+    assert [values for _, values in asked] == [{"size": 3}, {}]
+
+
+@pytest.mark.parametrize("body", [b'{"name": "cup"}', b'{"name": ', b"[1]", b'"text"', b""])
+async def test_a_review_is_not_asked_about_good_bodies_nor_about_what_has_no_fields(reviewed, body):
+    client, asked = reviewed
+    await client.post(THINGS, data=body, headers={"Content-Type": "application/json"})
+    assert asked == []
 
 
 async def test_broken_json_is_told_with_its_position(client):

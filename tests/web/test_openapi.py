@@ -12,13 +12,16 @@ from pydantic import BaseModel
 from invoke_host.api import ADMIN, LOGGED_IN, PUBLIC, Route, requires
 from invoke_host.identity.routes import ROUTES as AUTH_ROUTES
 from invoke_host.images.routes import ROUTES as IMAGE_ROUTES
+from invoke_host.models.routes import ROUTES as MODEL_ROUTES
+from invoke_host.queue.routes import ROUTES as QUEUE_ROUTES
 from invoke_host.testing.schemas import assert_matches_schema
 from invoke_host.web.app import ENDPOINTS
 from invoke_host.web.settings import WebSettings
+from invoke_host.web.table import parameters
 
 from .things import ROUTES, Thing, a_route, done, find, make
 
-MANY = (*ROUTES, *AUTH_ROUTES, *IMAGE_ROUTES)
+MANY = (*ROUTES, *AUTH_ROUTES, *IMAGE_ROUTES, *QUEUE_ROUTES)
 
 
 async def described(make_app, routes=ROUTES, **options: Any) -> dict[str, Any]:
@@ -145,3 +148,41 @@ class TestSchemaHelper:
 async def test_a_route_without_content_has_none_in_the_description(make_app):
     document = await described(make_app, [Route("DELETE", "/t", done, PUBLIC, responses=((204, None),))])
     assert "content" not in document["paths"]["/t"]["delete"]["responses"]["204"]
+
+
+ERRORS_OF_HANDLERS = {
+    "get": {404},
+    "patch": {403, 404},
+    "delete": {403, 404},
+}
+
+
+@pytest.mark.parametrize("path", ["/api/v1/images/i/{name}", "/api/v1/queue/{queue_id}/i/{item_id}"])
+async def test_routes_to_one_thing_say_that_it_may_be_missing_or_somebody_elses(make_app, path):
+    operations = (await described(make_app, (*IMAGE_ROUTES, *QUEUE_ROUTES)))["paths"][path]
+    for method, operation in operations.items():
+        shown = {int(status) for status in operation["responses"]}
+        assert shown >= {401, *ERRORS_OF_HANDLERS[method]}, method
+        for status in shown & {401, 403, 404}:
+            content = operation["responses"][str(status)]["content"]
+            assert list(content) == ["application/problem+json"]
+
+
+@pytest.mark.parametrize("route", [*IMAGE_ROUTES, *QUEUE_ROUTES, *MODEL_ROUTES], ids=lambda r: f"{r.method} {r.path}")
+async def test_a_route_that_names_one_thing_lists_404(route: Route) -> None:
+    one = {"name", "item_id", "batch_id", "key"} & set(parameters(route.path))
+    assert not one or 404 in dict(route.responses)
+
+
+@pytest.mark.parametrize("part", ["full", "thumbnail"])
+async def test_files_of_images_may_be_gone(make_app, part):
+    document = await described(make_app, IMAGE_ROUTES)
+    responses = document["paths"][f"/api/v1/images/i/{{name}}/{part}"]["get"]["responses"]
+    assert {"200", "401", "404", "410"} <= set(responses)
+    assert "damaged or missing" in responses["410"]["description"]
+
+
+async def test_enqueuing_lists_what_can_be_in_its_way(make_app):
+    document = await described(make_app, QUEUE_ROUTES)
+    post = document["paths"]["/api/v1/queue/{queue_id}/generate"]["post"]
+    assert {"200", "201", "401", "403", "409", "413", "415", "422", "429"} == set(post["responses"])

@@ -113,7 +113,7 @@ def _opened(cli: CliContext) -> Iterator[_Database]:
     from invoke_host.ops.logging import setup_logging
     from invoke_host.plugins import HostServices, Offers
 
-    loaded = cli.load()
+    loaded = cli.read()
     registry = load_registry(loaded)
     log = setup_logging(loaded.config.logging.level, loaded.config.logging.format)
     path = loaded.config.storage.path

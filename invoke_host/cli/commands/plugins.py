@@ -16,7 +16,7 @@ def plugins(cli: CliContext, as_json: bool) -> None:
     from invoke_host.cli.registry import load_registry
     from invoke_host.plugins import report
 
-    found = report(load_registry(cli.load()))
+    found = report(load_registry(cli.read()))
     if as_json:
         print_json([each.to_dict() for each in found])
         return

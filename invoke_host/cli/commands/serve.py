@@ -18,7 +18,7 @@ def serve(cli: CliContext, host: str | None, port: str | None, threads: str | No
     What runs then gets `queue.drain_s` seconds to finish; the rest is queued again.
     """
     # Values stay text here: the configuration judges them like all others and names the flag.
-    loaded = cli.load({"server.host": host, "server.port": port, "generation.threads": threads})
+    loaded = cli.read({"server.host": host, "server.port": port, "generation.threads": threads})
     from invoke_host.host import serve as run
 
     return run(loaded)

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, or_, select, update
 
 from invoke_host.access.engine import AccessEngine
 from invoke_host.api import Actor, Forbidden
 from invoke_host.queue.access import CANCEL, DELETE
 from invoke_host.queue.store.announce import items_changed, status_changed
+from invoke_host.queue.store.batches import forget_empty
 from invoke_host.queue.store.counters import Tally, forget_empty_destinations
 from invoke_host.queue.store.items import (
     ITEM_COLUMNS,
@@ -27,7 +28,7 @@ from invoke_host.queue.store.items import (
     unindexed,
 )
 from invoke_host.queue.store.reads import unknown_item
-from invoke_host.queue.tables import batches, queue_items
+from invoke_host.queue.tables import queue_items
 
 #: Items changed in one transaction.
 STEP = 500
@@ -76,9 +77,16 @@ def cancel_one(
     return _cancel(conn, [item], now=now)[0]
 
 
-def delete_one(conn: Connection, access: AccessEngine, actor: Actor, queue_id: str, item_id: int, *, now: str) -> None:
-    """Remove an item, whatever it is doing; its pictures stay. Raises NotFound or Forbidden."""
-    _delete(conn, [_permitted_one(conn, access, actor, DELETE.name, queue_id, item_id)], now=now)
+def delete_one(
+    conn: Connection, access: AccessEngine, actor: Actor, queue_id: str, item_id: int, *, forget_before: str, now: str
+) -> None:
+    """Remove an item, whatever it is doing; its pictures stay. Its batch goes as in `delete_step`.
+
+    Raises NotFound or Forbidden.
+    """
+    item = _permitted_one(conn, access, actor, DELETE.name, queue_id, item_id)
+    _delete(conn, [item], now=now)
+    forget_empty(conn, [item.batch_id], forget_before=forget_before)
 
 
 def cancel_step(conn: Connection, access: AccessEngine, actor: Actor, which: Selection, *, now: str) -> Step:
@@ -97,7 +105,7 @@ def delete_step(
     """
     items = _select(conn, access.predicate(actor, DELETE.name), which)
     _delete(conn, items, now=now)
-    _forget_batches(conn, items, forget_before)
+    forget_empty(conn, sorted({item.batch_id for item in items}), forget_before=forget_before)
     return _step(items, which)
 
 
@@ -190,10 +198,3 @@ def _delete(conn: Connection, items: Sequence[QueueItem], *, now: str) -> None:
     tally.write(conn)
     forget_empty_destinations(conn, sorted({item.destination for item in items if item.destination is not None}))
     items_changed(conn, items, "deleted", now=now)
-
-
-def _forget_batches(conn: Connection, items: Sequence[QueueItem], forget_before: str) -> None:
-    batch_ids = sorted({item.batch_id for item in items})
-    left = exists().where(queue_items.c.batch_id == batches.c.id)
-    unneeded = or_(batches.c.idempotency_key.is_(None), batches.c.created_at < forget_before)
-    conn.execute(delete(batches).where(batches.c.id.in_(batch_ids), unneeded, ~left))

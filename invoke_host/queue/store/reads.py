@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -18,8 +18,6 @@ from invoke_host.queue.rows import item_dto, redacted
 from invoke_host.queue.store.items import ITEM_COLUMNS, QueueItem, has_status, queue_item, unindexed
 from invoke_host.queue.tables import queue_counts, queue_items, queue_lanes
 from invoke_host.storage import quick
-
-Narrow = Callable[[Select[Any]], Select[Any]]
 
 
 def unknown_item(queue_id: str, item_id: int) -> NotFound:

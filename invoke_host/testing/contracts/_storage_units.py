@@ -18,6 +18,9 @@ from invoke_host.testing.contracts._storage_base import MakeBackend, StorageSuit
 
 WRITERS = 50
 
+#: Longer than it takes to be refused, shorter than any time that a backend would wait for a lock.
+AT_ONCE_S = 0.1
+
 
 class StorageUnits(StorageSuite):
     """What units of work rely on."""
@@ -230,6 +233,31 @@ class StorageUnits(StorageSuite):
         with opened(make_backend()) as other:
             other.run_write(add, "row", id=1)
         assert asyncio.run(read())[50] < 0.005
+
+    def test_the_connection_of_inline_reads_fails_at_once_where_others_wait_for_a_lock(
+        self, make_backend: MakeBackend
+    ) -> None:
+        """That connection is the event loop's own: what it waits for, every client waits for."""
+        backend = make_backend()
+        need(backend, "inline_reads")
+        inline: list[Connection] = []
+
+        async def use() -> float:
+            storage = Storage(make_backend(), log=structlog.get_logger("contract"))
+            await storage.open()
+            await storage.read(quick(lambda connection: inline.append(connection)))
+            began = time.perf_counter()
+            # Reads rarely meet a lock, so the same connection is made to want the one that is held.
+            with pytest.raises(Exception) as caught, inline[0].execution_options(invoke_write=True).begin():  # noqa: PT011 - each driver has its own
+                add(inline[0], "second")
+            took = time.perf_counter() - began
+            assert isinstance(storage.backend.classify(caught.value), StorageUnavailable), caught.value
+            await storage.close()
+            return took
+
+        with opened(backend) as other, other.engine.execution_options(invoke_write=True).begin() as connection:
+            add(connection, "first")
+            assert asyncio.run(use()) < AT_ONCE_S
 
     def test_a_writer_that_waits_too_long_gets_unavailable(self, make_backend: MakeBackend) -> None:
         """Where there is one writer: the lock is held by another process for longer than the backend waits."""
