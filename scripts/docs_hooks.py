@@ -13,15 +13,17 @@ SECTIONS = (
     ("explanation", "Background"),
     ("adr", "Decisions"),
 )
+#: Pages that open their section.
+FIRST = frozenset({"index.md", "getting-started.md"})
 DECISIONS_MARK = "<!-- decisions -->"
 
 
 def on_config(config: Any) -> Any:
-    """Build the navigation from the folders: `index.md` first, then by file name."""
+    """Build the navigation from the folders: `index.md` and `getting-started.md` first, then by file name."""
     docs = Path(config["docs_dir"])
     navigation: list[Any] = [{"Invoke Host": "index.md"}]
     for folder, heading in SECTIONS:
-        pages = sorted((docs / folder).rglob("*.md"), key=lambda page: (page.name != "index.md", page))
+        pages = sorted((docs / folder).rglob("*.md"), key=lambda page: (page.name not in FIRST, page))
         if pages:
             navigation.append({heading: [page.relative_to(docs).as_posix() for page in pages]})
     config["nav"] = navigation

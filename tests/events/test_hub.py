@@ -8,13 +8,11 @@ from collections.abc import Callable
 
 import pytest
 import structlog
-from sqlalchemy import Connection, func, insert, select, update
-from structlog.testing import capture_logs
+from sqlalchemy import Connection, insert
 
 from invoke_host.api import Event
 from invoke_host.events import store
 from invoke_host.events.hub import EventHub
-from invoke_host.events.relay import Relay
 from invoke_host.events.subscription import RESYNC, Subscription
 from invoke_host.events.tables import outbox as outbox_table
 from invoke_host.storage import Storage
@@ -116,68 +114,6 @@ async def test_a_listener_that_hangs_does_not_hold_up_the_streams(hub: EventHub,
         await outbox.write(3)
 
         assert len(await take(subscription, 3)) == 3
-
-
-def spoil(conn: Connection, payload: str) -> None:
-    """Make the newest event one that can't be read, or can again."""
-    newest = select(func.max(outbox_table.c.id)).scalar_subquery()
-    conn.execute(update(outbox_table).where(outbox_table.c.id == newest).values(payload=payload))
-
-
-async def test_an_unforeseen_error_is_logged_with_an_id_shows_in_health_and_does_not_end_the_hub(
-    hub: EventHub, outbox: Outbox, storage: Storage
-) -> None:
-    assert (await hub.health()).status == "ok"
-    with await hub.subscribe(ALICE) as subscription:
-        with capture_logs() as logs:
-            await storage.write(append_and_spoil)
-            await eventually(lambda: any("error_id" in line for line in logs))
-        health = await hub.health()
-        assert health.status == "degraded"
-        assert any(line.get("error_id", "-") in health.detail for line in logs)
-
-        await storage.write(spoil, '{"number": 1}')
-
-        assert [event.payload for event in await take(subscription, 1)] == [{"number": 1}]
-    await hub._dispatch_new()
-    await eventually(lambda: not hub._trouble)
-    assert (await hub.health()).status == "ok"
-
-
-def append_and_spoil(conn: Connection) -> None:
-    append_all(conn, 1, "alice", "images_changed", 1)
-    spoil(conn, "{not JSON")
-
-
-async def test_the_relay_survives_an_unforeseen_error_and_loses_no_event(outbox: Outbox, storage: Storage) -> None:
-    heard: list[int] = []
-
-    async def listening(event: Event) -> None:
-        heard.append(event.payload["number"])
-
-    relay = Relay(storage, structlog.get_logger(), again_s=0.01)
-    relay.listen(listening)
-    relay.start(0)
-    try:
-        await storage.write(append_and_spoil)
-        with capture_logs() as logs:
-            relay.advance(1)
-            await eventually(lambda: any("error_id" in line for line in logs))
-        assert relay.alive
-        assert "telling plugins of events failed" in relay.trouble
-        await storage.write(spoil, '{"number": 1}')
-
-        await eventually(lambda: heard == [1] and not relay.trouble)
-    finally:
-        await relay.stop()
-
-
-async def test_a_hub_whose_tasks_have_ended_has_failed(hub: EventHub) -> None:
-    await hub._relay.stop()
-
-    health = await hub.health()
-
-    assert (health.status, health.detail) == ("failed", "events are not sent any more; restart the host")
 
 
 async def test_with_several_writers_an_event_waits_for_the_one_before_it(storage: Storage, clock: FakeClock) -> None:
