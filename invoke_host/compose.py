@@ -19,13 +19,12 @@ from invoke_host.api import (
     BlobStore,
     Event,
     Executor,
-    Health,
     HealthCheck,
     HostView,
     MigrationLineage,
     Route,
 )
-from invoke_host.clock import SystemClock
+from invoke_host.clock import Clock, SystemClock
 from invoke_host.config import LoadedConfig
 from invoke_host.events.hub import EventHub
 from invoke_host.events.routes import HUB
@@ -43,6 +42,7 @@ from invoke_host.models.routes import MODELS
 from invoke_host.models.routes import ROUTES as MODEL_ROUTES
 from invoke_host.models.service import ModelCatalog
 from invoke_host.ops.banner import BannerFacts
+from invoke_host.ops.checks import own_checks
 from invoke_host.plugins import HostServices, Makers, Offers, Outcome, PluginRegistry, Supervisor, load
 from invoke_host.plugins.health import guarded
 from invoke_host.queue.dispatcher import Dispatcher
@@ -56,12 +56,10 @@ from invoke_host.storage import Storage
 from invoke_host.storage.blobs import FilesystemBlobStore
 from invoke_host.storage.migrate import ensure, status
 from invoke_host.warmup import warm_up
+from invoke_host.web import web
 from invoke_host.web.app import build_app
 from invoke_host.web.server import RunningServer, start
 from invoke_host.web.settings import WebSettings
-
-#: A disk with less room than this is reported by `/readyz`.
-LOW_DISK_BYTES = 1024**3
 
 #: What the slices answer; the web app adds its own (health, description, pages), plugins theirs.
 ROUTES: tuple[Route, ...] = (*IDENTITY_ROUTES, *QUEUE_ROUTES, *IMAGE_ROUTES, *MODEL_ROUTES, *EVENT_ROUTES)
@@ -73,6 +71,24 @@ class Host:
 
     server: RunningServer
     facts: BannerFacts
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """The parts of one host that several others are made of."""
+
+    loaded: LoadedConfig
+    log: FilteringBoundLogger
+    clock: Clock
+    registry: PluginRegistry
+    offers: Offers
+    storage: Storage
+    blobs: BlobStore
+    access: AccessEngine
+    authenticator: Authenticator
+    models: ModelCatalog
+    hub: EventHub
+    executor: Executor
 
 
 def load_plugins(loaded: LoadedConfig, log: FilteringBoundLogger) -> PluginRegistry:
@@ -119,78 +135,122 @@ async def running(loaded: LoadedConfig, log: FilteringBoundLogger) -> AsyncItera
         schema = await asyncio.to_thread(_migrate, storage, registry, loaded, log)
         blobs = offers.blob_store()
         await asyncio.to_thread(blobs.open)
-
-        access = AccessEngine(offers.actions(), offers.resource_types(), offers.policies())
-        authenticator = Authenticator(offers.providers(), log=log, on_unavailable=config.auth.on_unavailable)
-        authenticator.check_bind(config.server.host)
-        models = ModelCatalog(
-            offers.models(),
-            loaded.path(config.generation.models_dir, "models"),
-            default=config.generation.default_model,
-        )
-        hub = EventHub(storage, clock, log, concurrent_writers=storage.backend.capabilities.concurrent_writers)
-        services.attach(storage=storage, emit=hub.emit)
+        parts = _make_parts(loaded, log, clock, registry, offers, storage, blobs)
+        services.attach(storage=storage, emit=parts.hub.emit)
         recovered = await recover(storage, blobs, clock=clock, log=log)
-        await storage.read(warm_up, access)  # not quick: on a thread
+        await storage.read(warm_up, parts.access)  # not quick: on a thread
 
-        await authenticator.open()
-        stack.push_async_callback(authenticator.close)
-        await hub.start()
-        stack.push_async_callback(hub.stop)
-
-        async def tell_plugins(event: Event) -> None:
-            await registry.broadcast_event(event, services)
-
-        hub.listen(tell_plugins)
-        executor = offers.executor()
-        await executor.start()
-        stack.push_async_callback(executor.stop, 0.0)
-        await registry.startup(services)
-        stack.push_async_callback(registry.shutdown, services)
-        dispatcher = Dispatcher(storage, blobs, executor, models, clock=clock, hub=hub, log=log, config=config.queue)
-        own = [
-            hub.prune_task(config.events.keep),
-            batches.prune_task(storage, clock),
-            tombstones.sweep_task(storage, blobs, clock, lambda: dispatcher.saving),
-        ]
-        supervisor = Supervisor([*(Outcome("host", task) for task in own), *offers.background_tasks()], log)
-        supervisor.start()
-        stack.push_async_callback(supervisor.stop)
-        dispatcher.start()
-        stack.push_async_callback(dispatcher.stop, config.queue.drain_s)
-
-        single_user = authenticator.single_user
-        app = build_app(
-            ROUTES,
-            authenticator=authenticator,
-            access=access,
-            storage=storage,
-            log=log,
-            clock=clock,
-            config=WebSettings(
-                single_user=single_user,
-                bind_host=config.server.host,
-                public_url=config.server.public_url,
-                version=invoke_host.__version__,
-            ),
-            plugin_routes=offers.routes(),
-            health=[
-                *_checks(storage, blobs, executor),
-                HealthCheck("events", hub.health),
-                HealthCheck("queue", dispatcher.health),
-                *supervisor.checks(),
-                *guarded(offers.health_checks(), log, clock),
-            ],
-        )
-        app[QUEUE] = QueueService(storage, access, models, clock, config=config.queue)
-        app[IMAGES] = ImageService(storage, blobs, access, clock, multi_user=not single_user)
-        app[MODELS] = models
-        app[HUB] = hub
-        server = await start(app, config.server.host, config.server.port)
+        dispatcher, supervisor = await _start(parts, services, stack)
+        server = await start(_application(parts, dispatcher, supervisor), config.server.host, config.server.port)
         stack.push_async_callback(server.stop)
         root.announce(RunningHost(server.url, os.getpid()))
         stack.callback(root.withdraw)
-        yield Host(server, _facts(loaded, registry, storage, blobs, executor, schema, recovered, server, single_user))
+        yield Host(server, _facts(parts, schema, recovered, server))
+
+
+def _make_parts(
+    loaded: LoadedConfig,
+    log: FilteringBoundLogger,
+    clock: Clock,
+    registry: PluginRegistry,
+    offers: Offers,
+    storage: Storage,
+    blobs: BlobStore,
+) -> _Parts:
+    """Everything that is made of the open storage and not started yet."""
+    config = loaded.config
+    authenticator = Authenticator(offers.providers(), log=log, on_unavailable=config.auth.on_unavailable)
+    authenticator.check_bind(config.server.host)
+    return _Parts(
+        loaded=loaded,
+        log=log,
+        clock=clock,
+        registry=registry,
+        offers=offers,
+        storage=storage,
+        blobs=blobs,
+        access=AccessEngine(offers.actions(), offers.resource_types(), offers.policies()),
+        authenticator=authenticator,
+        models=ModelCatalog(
+            offers.models(),
+            loaded.path(config.generation.models_dir, "models"),
+            default=config.generation.default_model,
+        ),
+        hub=EventHub(storage, clock, log, concurrent_writers=storage.backend.capabilities.concurrent_writers),
+        executor=offers.executor(),
+    )
+
+
+async def _start(parts: _Parts, services: HostServices, stack: AsyncExitStack) -> tuple[Dispatcher, Supervisor]:
+    """Start what works in the background, in order; the stack stops it in reverse."""
+    config = parts.loaded.config
+    await parts.authenticator.open()
+    stack.push_async_callback(parts.authenticator.close)
+    await parts.hub.start()
+    stack.push_async_callback(parts.hub.stop)
+
+    async def tell_plugins(event: Event) -> None:
+        await parts.registry.broadcast_event(event, services)
+
+    parts.hub.listen(tell_plugins)
+    await parts.executor.start()
+    stack.push_async_callback(parts.executor.stop, 0.0)
+    await parts.registry.startup(services)
+    stack.push_async_callback(parts.registry.shutdown, services)
+    dispatcher = Dispatcher(
+        parts.storage,
+        parts.blobs,
+        parts.executor,
+        parts.models,
+        clock=parts.clock,
+        hub=parts.hub,
+        log=parts.log,
+        config=config.queue,
+    )
+    own = [
+        parts.hub.prune_task(config.events.keep),
+        batches.prune_task(parts.storage, parts.clock),
+        tombstones.sweep_task(parts.storage, parts.blobs, parts.clock, lambda: dispatcher.saving),
+    ]
+    supervisor = Supervisor([*(Outcome("host", task) for task in own), *parts.offers.background_tasks()], parts.log)
+    supervisor.start()
+    stack.push_async_callback(supervisor.stop)
+    dispatcher.start()
+    stack.push_async_callback(dispatcher.stop, config.queue.drain_s)
+    return dispatcher, supervisor
+
+
+def _application(parts: _Parts, dispatcher: Dispatcher, supervisor: Supervisor) -> web.Application:
+    """The web application with all slices' services in it, ready to listen."""
+    config = parts.loaded.config
+    single_user = parts.authenticator.single_user
+    app = build_app(
+        ROUTES,
+        authenticator=parts.authenticator,
+        access=parts.access,
+        storage=parts.storage,
+        log=parts.log,
+        clock=parts.clock,
+        config=WebSettings(
+            single_user=single_user,
+            bind_host=config.server.host,
+            public_url=config.server.public_url,
+            version=invoke_host.__version__,
+        ),
+        plugin_routes=parts.offers.routes(),
+        health=[
+            *own_checks(parts.storage.backend, parts.blobs, parts.executor),
+            HealthCheck("events", parts.hub.health),
+            HealthCheck("queue", dispatcher.health),
+            *supervisor.checks(),
+            *guarded(parts.offers.health_checks(), parts.log, parts.clock),
+        ],
+    )
+    app[QUEUE] = QueueService(parts.storage, parts.access, parts.models, parts.clock, config=config.queue)
+    app[IMAGES] = ImageService(parts.storage, parts.blobs, parts.access, parts.clock, multi_user=not single_user)
+    app[MODELS] = parts.models
+    app[HUB] = parts.hub
+    return app
 
 
 def _migrate(storage: Storage, registry: PluginRegistry, loaded: LoadedConfig, log: FilteringBoundLogger) -> str:
@@ -208,49 +268,18 @@ def _migrate(storage: Storage, registry: PluginRegistry, loaded: LoadedConfig, l
     return status(storage.engine, storage.backend, known)[0].current or ""
 
 
-def _checks(storage: Storage, blobs: BlobStore, executor: Executor) -> list[HealthCheck]:
-    async def database() -> Health:
-        return await asyncio.to_thread(storage.backend.check)
-
-    async def disk() -> Health:
-        free = await asyncio.to_thread(blobs.free_bytes)
-        if free is not None and free < LOW_DISK_BYTES:
-            return Health("disk", "degraded", f"only {free // 1024**2} MiB left at {blobs.describe()}")
-        return Health("disk", "ok", blobs.describe())
-
-    async def devices() -> Health:
-        found = executor.devices()
-        detail = ", ".join(f"{each.name} {each.state}" for each in found) or "no devices"
-        if any(each.state in ("ready", "busy") for each in found):
-            return Health("devices", "ok", detail)
-        return Health("devices", "degraded", detail)
-
-    return [HealthCheck("database", database), HealthCheck("disk", disk), HealthCheck("devices", devices)]
-
-
-def _facts(
-    loaded: LoadedConfig,
-    registry: PluginRegistry,
-    storage: Storage,
-    blobs: BlobStore,
-    executor: Executor,
-    schema: str,
-    recovered: RecoveryReport,
-    server: RunningServer,
-    single_user: bool,
-) -> BannerFacts:
-    warnings = [*loaded.warnings, *registry.warnings, *recovered.problems]
+def _facts(parts: _Parts, schema: str, recovered: RecoveryReport, server: RunningServer) -> BannerFacts:
     return BannerFacts(
         url=server.url,
-        mode="single-user, no login" if single_user else "multi-user",
+        mode="single-user, no login" if parts.authenticator.single_user else "multi-user",
         version=invoke_host.__version__,
-        database=storage.backend.describe(),
+        database=parts.storage.backend.describe(),
         schema_revision=schema,
-        blobs=blobs.describe(),
-        free_bytes=blobs.free_bytes(),
-        devices=[f"{device.name} ({device.state})" for device in executor.devices()],
+        blobs=parts.blobs.describe(),
+        free_bytes=parts.blobs.free_bytes(),
+        devices=[f"{device.name} ({device.state})" for device in parts.executor.devices()],
         recovered_items=recovered.requeued,
-        warnings=warnings,
-        root=loaded.root,
-        plugins=[plugin.name for plugin in registry.plugins if plugin.name != "builtin"],
+        warnings=[*parts.loaded.warnings, *parts.registry.warnings, *recovered.problems],
+        root=parts.loaded.root,
+        plugins=[plugin.name for plugin in parts.registry.plugins if plugin.name != "builtin"],
     )
