@@ -10,6 +10,7 @@ import pytest
 import torch
 from invoke_model_emoji import OFFER
 
+from invoke_host.api import Canceled
 from invoke_host.generation.schedulers import AVAILABLE, SCHEDULERS
 from invoke_host.generation.worker import devices, samplers
 from invoke_host.generation.worker.loading import ModelShelf, is_out_of_memory
@@ -107,6 +108,31 @@ def test_all_ways_in_which_torch_says_out_of_memory_are_known():
 def test_a_device_that_torch_can_not_use_is_refused_with_those_it_can():
     with pytest.raises(ValueError, match=r"the device 'quantum' can't be used: .*; devices here: (cpu|cuda:0)"):
         devices.take("quantum")
+
+
+@pytest.mark.parametrize("during", [1, 3, 7])
+def test_a_cancel_that_comes_while_a_step_runs_ends_the_picture_before_the_next_one(model, make_job, during):
+    calls, steps = 0, []
+
+    def count(*_):
+        nonlocal calls
+        calls += 1
+
+    hook = model.pipeline.unet.register_forward_hook(count)
+    try:
+        with pytest.raises(Canceled):
+            generate(
+                make_job(steps=8),
+                model,
+                PromptCache(0),
+                canceled=lambda: calls >= during,
+                stepped=steps.append,
+                last_step=lambda: None,
+            )
+    finally:
+        hook.remove()
+    assert calls == during
+    assert steps == list(range(1, during))
 
 
 def picture(job, model):
