@@ -5,6 +5,9 @@ hand out typed objects once, at registration. Implementations may take fewer arg
 the order of the names in the TOML; `tryfirst`, `trylast` and wrappers are refused.
 """
 
+# mypy: disable-error-code="empty-body"
+# A specification is a signature and a docstring; pluggy never calls its body.
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
@@ -74,57 +77,57 @@ class HostView(Protocol):
 
 
 @hookspec
-def invoke_storage_backends(host: HostView) -> Iterable[StorageBackend]:  # type: ignore[empty-body]
+def invoke_storage_backends(host: HostView) -> Iterable[StorageBackend]:
     """Offer database backends; the one whose name is `[storage] backend` is used. Called first of all hooks."""
 
 
 @hookspec
-def invoke_blob_stores(host: HostView) -> Iterable[BlobStore]:  # type: ignore[empty-body]
+def invoke_blob_stores(host: HostView) -> Iterable[BlobStore]:
     """Offer places for image files; the one whose name is `[storage] blobs` is used."""
 
 
 @hookspec
-def invoke_auth_providers(host: HostView) -> Iterable[AuthProvider]:  # type: ignore[empty-body]
+def invoke_auth_providers(host: HostView) -> Iterable[AuthProvider]:
     """Offer ways to log in; those named in `[auth] providers` are asked, in that order."""
 
 
 @hookspec
-def invoke_actions(host: HostView) -> Iterable[Action]:  # type: ignore[empty-body]
+def invoke_actions(host: HostView) -> Iterable[Action]:
     """Add actions; two plugins may declare the same name only with equal values."""
 
 
 @hookspec
-def invoke_resource_types(host: HostView) -> Iterable[ResourceType]:  # type: ignore[empty-body]
+def invoke_resource_types(host: HostView) -> Iterable[ResourceType]:
     """Add kinds of things that policies can speak about; names are unique."""
 
 
 @hookspec
-def invoke_policies(host: HostView) -> Iterable[Policy]:  # type: ignore[empty-body]
+def invoke_policies(host: HostView) -> Iterable[Policy]:
     """Offer access policies; those named in `[access] policies` are combined, order does not matter."""
 
 
 @hookspec
-def invoke_executors(host: HostView) -> Iterable[Executor]:  # type: ignore[empty-body]
+def invoke_executors(host: HostView) -> Iterable[Executor]:
     """Offer executors; the one whose name is `[generation] executor` is used."""
 
 
 @hookspec
-def invoke_models(host: HostView) -> Iterable[ModelOffer]:  # type: ignore[empty-body]
+def invoke_models(host: HostView) -> Iterable[ModelOffer]:
     """Offer models that come with the plugin; keys are unique."""
 
 
 @hookspec
-def invoke_routes(host: HostView) -> Iterable[Route]:  # type: ignore[empty-body]
+def invoke_routes(host: HostView) -> Iterable[Route]:
     """Add HTTP routes; they are mounted under `/x/<plugin>/` and each must carry its Access."""
 
 
 @hookspec
-def invoke_background_tasks(host: HostView) -> Iterable[BackgroundTask]:  # type: ignore[empty-body]
+def invoke_background_tasks(host: HostView) -> Iterable[BackgroundTask]:
     """Add repeated work; each task is supervised and its failures show in health."""
 
 
 @hookspec
-def invoke_health_checks(host: HostView) -> Iterable[HealthCheck]:  # type: ignore[empty-body]
+def invoke_health_checks(host: HostView) -> Iterable[HealthCheck]:
     """Add answers to `/readyz`."""
 
 
