@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import invoke_host.audit.tables
 import invoke_host.events.tables
+import invoke_host.identity.groups.tables
+import invoke_host.identity.login.tables
+import invoke_host.identity.sessions.tables
 import invoke_host.identity.tables
+import invoke_host.identity.tokens.tables
 import invoke_host.images.tables
 import invoke_host.queue.tables  # noqa: F401 - importing registers the tables
 from invoke_host.api import MigrationLineage

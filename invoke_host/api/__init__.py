@@ -13,6 +13,7 @@ from invoke_host.api.access import (
     ResourceType,
     requires,
 )
+from invoke_host.api.accounts import PasswordAccounts, PasswordJudgement
 from invoke_host.api.errors import (
     BadRequest,
     Canceled,
@@ -72,6 +73,7 @@ from invoke_host.api.identity import (
     RequestView,
     Unavailable,
     UserId,
+    fold_login,
 )
 from invoke_host.api.manifest import API_VERSION, ENTRY_POINT_GROUP, PluginConfig, PluginManifest
 from invoke_host.api.migrations import MigrationLineage
@@ -81,6 +83,7 @@ from invoke_host.api.web import (
     BackgroundTask,
     HealthCheck,
     Route,
+    Scope,
     actor_of,
     body_of,
     json_response,
@@ -140,6 +143,8 @@ __all__ = [
     "NotAuthenticated",
     "NotFound",
     "OutOfMemory",
+    "PasswordAccounts",
+    "PasswordJudgement",
     "PayloadTooLarge",
     "PluginConfig",
     "PluginError",
@@ -151,6 +156,7 @@ __all__ = [
     "ResourceType",
     "Route",
     "SchemaError",
+    "Scope",
     "Secret",
     "ServiceUnavailable",
     "StartupError",
@@ -167,6 +173,7 @@ __all__ = [
     "WorkerDied",
     "actor_of",
     "body_of",
+    "fold_login",
     "hookimpl",
     "json_response",
     "query_of",

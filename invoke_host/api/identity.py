@@ -6,12 +6,14 @@ limits, blank-password refusal, throttling, sessions and auditing. `(provider, s
 
 from __future__ import annotations
 
+import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, NewType
 
+from invoke_host.api.accounts import PasswordAccounts
 from invoke_host.api.secrets import Secret
 
 UserId = NewType("UserId", str)
@@ -24,6 +26,9 @@ SYSTEM_USER_ID = UserId("system")
 class Actor:
     """The caller of one request, read afresh from the database for it; the anonymous caller is a value too.
 
+    `groups` holds ids of groups. `token_scopes` is what an API token is good for, None for callers without one;
+    `is_admin` is already False where a token lacks the scope `admin`.
+
     `facts` is what access policies looked up about the caller for this request, by policy name; two actors are equal
     without regard to it.
     """
@@ -35,6 +40,7 @@ class Actor:
     groups: frozenset[str] = frozenset()
     provider: str = ""
     session_id: str | None = None
+    token_id: str | None = None
     token_scopes: frozenset[str] | None = None
     facts: Mapping[str, Mapping[str, Any]] = field(
         default_factory=lambda: MappingProxyType({}), compare=False, repr=False
@@ -47,6 +53,14 @@ class Actor:
 
 
 ANONYMOUS = Actor(id=None, kind="anonymous")
+
+
+def fold_login(name: str) -> str:
+    """A login name or e-mail address as it is compared and stored: no outer blanks, Unicode NFC, case-folded.
+
+    Whoever types `Bob@Example.COM` and `bob@example.com` is the same person.
+    """
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name.strip()).casefold())
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +104,18 @@ AuthOutcome = Authenticated | Rejected | Unavailable
 
 @dataclass(frozen=True, slots=True)
 class RequestView:
-    """The read-only part of an HTTP request that a provider may look at. Header names are lower-case."""
+    """The read-only part of an HTTP request that a provider may look at. Header names are lower-case.
+
+    `peer` is who holds the connection, which may be a proxy; `client` is the address behind it, told by a proxy of
+    `[server] trusted_proxies`, else the same as `peer`. `secure`: the client speaks TLS.
+    """
 
     method: str
     path: str
     headers: Mapping[str, str]
     peer: str | None
     secure: bool
+    client: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +130,11 @@ class AuthProvider(ABC):
     """One way to establish who is calling. Keeps no per-user state; its methods are called concurrently."""
 
     name: ClassVar[str]
+
+    @property
+    def accounts(self) -> PasswordAccounts | None:
+        """How this host makes accounts and sets passwords here; None where they are kept elsewhere (a directory)."""
+        return None
 
     async def open(self) -> None:  # noqa: B027 - optional: most providers have nothing to open
         """Called once before the first request; may do I/O."""

@@ -30,6 +30,10 @@ Review = Callable[["web.Request", Mapping[str, Any]], Awaitable[Sequence[FieldPr
 
 T = TypeVar("T")
 
+#: What an API token may be good for. A route needs exactly one; `session` marks routes that no token opens, because
+#: what they do (tokens, passwords, sessions) must stay with somebody who has logged in.
+Scope = Literal["read", "generate", "manage-own", "admin", "session"]
+
 #: Default limit of a request body.
 DEFAULT_BODY_LIMIT_BYTES = 64 * 1024
 
@@ -50,6 +54,9 @@ class Route:
 
     `review` is for handlers that refuse values which the model takes, such as a name that does not exist: it is asked
     when the model refuses other fields of a body, so that the client is told everything at once.
+
+    `scope` is what an API token needs to open the route; by default `admin` where access is ADMIN, else `read` for GET
+    and `manage-own` for the other methods. Callers without a token are not asked.
     """
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -66,6 +73,16 @@ class Route:
     stream: bool = False
     consumes: str = JSON_TYPE
     review: Review | None = None
+    scope: Scope | None = None
+
+    @property
+    def needed_scope(self) -> Scope:
+        """The scope that a token needs, default filled in."""
+        if self.scope is not None:
+            return self.scope
+        if self.access.level == "admin":
+            return "admin"
+        return "read" if self.method == "GET" else "manage-own"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ Sections are strict: a number in quotes is text. Reading files, the environment 
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -30,6 +31,14 @@ def _devices(value: Any, handler: Any) -> Any:
     return handler(value)
 
 
+def _network(value: str) -> str:
+    try:
+        ip_network(value)
+    except ValueError as error:
+        raise PydanticCustomError("network", "expected an address or network such as 10.0.0.0/8") from error
+    return value
+
+
 def _http_url(value: str | None) -> str | None:
     if value is not None:
         parts = urlsplit(value)
@@ -41,6 +50,9 @@ def _http_url(value: str | None) -> str | None:
 
 #: TOML lists; order matters and no name stands twice.
 Names = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Strict(False), AfterValidator(_unique)]
+
+#: Addresses or networks, `10.0.0.0/8`; single addresses are networks of one.
+Networks = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], Strict(False), AfterValidator(_unique)]
 
 #: A file or folder; relative ones are meant from the root folder (`LoadedConfig.path` resolves them).
 RootPath = Annotated[Path, Strict(False)]
@@ -66,6 +78,8 @@ class ServerConfig(Section):
     """TCP port to listen on; 0 takes any free one."""
     public_url: Annotated[str | None, AfterValidator(_http_url)] = None
     """What users type into the browser, where that differs from host and port (behind a proxy, say)."""
+    trusted_proxies: Networks = ()
+    """Addresses or networks of reverse proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed."""
 
 
 class NoneAuthConfig(Section):
@@ -75,6 +89,30 @@ class NoneAuthConfig(Section):
     """Let other machines in although nobody logs in: everybody who reaches the port is administrator."""
 
 
+class SessionsConfig(Section):
+    """How long a login lasts."""
+
+    lifetime_s: int = Field(default=86_400, ge=60, le=31_536_000)
+    """Seconds that a login lasts from its last renewal; each successful change renews it."""
+    remembered_lifetime_s: int = Field(default=604_800, ge=60, le=31_536_000)
+    """The same for logins with `remember_me`."""
+    idle_s: int = Field(default=43_200, ge=60, le=31_536_000)
+    """Seconds without any request after which a login ends; logins with `remember_me` may idle for their lifetime."""
+    longest_s: int = Field(default=2_592_000, ge=60, le=31_536_000)
+    """Seconds after which everybody logs in anew, however often the login was renewed."""
+
+
+class ThrottleConfig(Section):
+    """How guessing passwords is slowed down. Nobody is ever locked out for good."""
+
+    free_failures: int = Field(default=5, ge=1, le=1_000_000)
+    """Failed logins of one account that cost nothing; each one more doubles the wait, from one second up."""
+    longest_wait_s: int = Field(default=900, ge=1, le=86_400)
+    """Longest wait before an account may be tried again."""
+    failures_per_address: int = Field(default=30, ge=1, le=1_000_000)
+    """Failed logins that one address may have at once; they are forgiven at the same number per minute."""
+
+
 class AuthConfig(Section):
     """How callers are recognised."""
 
@@ -82,6 +120,12 @@ class AuthConfig(Section):
     """Who is asked about a caller, in this order. `["none"]` is single-user mode and stands alone."""
     on_unavailable: Literal["stop", "next"] = "stop"
     """When a provider can't answer: refuse the login (`stop`), or ask the next one (`next`)."""
+    login_timeout_s: int = Field(default=30, ge=1, le=600)
+    """Seconds that all providers together have for one login with a password."""
+    auto_create: bool = True
+    """Make an account at the first login of somebody whom an outside provider (a directory, a proxy) knows."""
+    sessions: SessionsConfig = SessionsConfig()
+    throttle: ThrottleConfig = ThrottleConfig()
     none: NoneAuthConfig = NoneAuthConfig()
 
 

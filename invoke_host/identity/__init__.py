@@ -1,0 +1,1 @@
+"""Who is calling: users and groups, sessions and API tokens, login through a chain of providers, single-user mode."""

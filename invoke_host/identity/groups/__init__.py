@@ -1,0 +1,1 @@
+"""Groups of users, for grants and limits."""

@@ -1,0 +1,1 @@
+"""Login sessions: signed tokens, and the rows that say whether they still count."""

@@ -1,0 +1,1 @@
+"""API tokens: credentials for programs, with a name, scopes and an end."""
