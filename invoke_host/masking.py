@@ -32,6 +32,11 @@ def mask_text(text: str) -> str:
     return _HEADER_VALUE.sub(rf"\1 {MASK}", text)
 
 
+def has_controls(text: str) -> bool:
+    """Whether the text holds characters that nobody can see or that reorder the others."""
+    return _CONTROLS.search(text) is not None
+
+
 def one_line(text: str, *, longest: int = _LONGEST) -> str:
     """The text with control characters shown as escapes, so that it can neither forge a line nor drive a terminal."""
     text = _CONTROLS.sub(lambda found: found.group().encode("unicode_escape").decode(), text)

@@ -5,16 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-#: Folder and heading, in reading order (the four kinds of documentation of diataxis.fr, then the decisions).
+#: Folder and heading, in reading order (the four kinds of diataxis.fr, the guides to accounts, the decisions).
 SECTIONS = (
     ("tutorial", "Start"),
+    ("multiuser", "Multi-User Mode"),
     ("howto", "How to"),
     ("reference", "Reference"),
     ("explanation", "Background"),
     ("adr", "Decisions"),
 )
 #: Pages that open their section.
-FIRST = frozenset({"index.md", "getting-started.md"})
+FIRST = frozenset({"index.md", "getting-started.md", "user_guide.md"})
 DECISIONS_MARK = "<!-- decisions -->"
 
 

@@ -13,6 +13,7 @@ class RequestKeys:
     """Typed keys of the request mapping."""
 
     ACTOR: Final = web.RequestKey("invoke_host.actor", Actor)
+    CALLER: Final[web.RequestKey[Any]] = web.RequestKey("invoke_host.caller", object)
     BODY: Final[web.RequestKey[Any]] = web.RequestKey("invoke_host.body", object)
     QUERY: Final[web.RequestKey[Any]] = web.RequestKey("invoke_host.query", object)
     REQUEST_ID: Final = web.RequestKey("invoke_host.request_id", str)

@@ -106,6 +106,9 @@ AuthOutcome = Authenticated | Rejected | Unavailable
 class RequestView:
     """The read-only part of an HTTP request that a provider may look at. Header names are lower-case.
 
+    A header that is sent several times is one value with `, ` between (RFC 9110, section 5.3). Refuse such a value
+    where only one makes sense: one may come from a trusted proxy and the other from the caller.
+
     `peer` is who holds the connection, which may be a proxy; `client` is the address behind it, told by a proxy of
     `[server] trusted_proxies`, else the same as `peer`. `secure`: the client speaks TLS.
     """

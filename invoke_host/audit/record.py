@@ -1,4 +1,4 @@
-"""Writing the audit log: one call inside the transaction that does what is logged, so that neither is without the other.
+"""Writing the audit log: one call inside the transaction that does what is logged, so that both are there or neither.
 
 `details` hold ids, names and numbers. Passwords, tokens and codes never get here; a test searches the table for them.
 """

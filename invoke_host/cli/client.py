@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 _QUEUE = "/api/v1/queue/default"
 _IMAGES = "/api/v1/images"
+
+#: What a token may be made of (RFC 6750, section 2.1).
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)
 
 #: Ids that `items_by_ids` takes in one request.
 IDS_AT_ONCE = 1000
@@ -131,7 +135,7 @@ class HostClient:
         try:
             async with self._session.request(method, self.url + path, **options) as response:
                 if response.status >= 400:
-                    raise await _refusal(response)
+                    raise await _refusal(response, self.url)
                 yield response
         except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError) as error:
             reason = str(error) or type(error).__name__
@@ -139,13 +143,20 @@ class HostClient:
 
 
 @asynccontextmanager
-async def connect(url: str) -> AsyncIterator[HostClient]:
-    """A client of the host at `url`, closed at the end. Raises CliError if that is no URL."""
+async def connect(url: str, token: str | None = None) -> AsyncIterator[HostClient]:
+    """A client of the host at `url`, closed at the end; `token` goes out with every request.
+
+    Raises:
+        CliError: that is no URL, or no token; a token is never quoted.
+    """
     if not _is_url(url):
         raise CliError(f"{url!r} is not a URL; write it like http://127.0.0.1:9090", ExitCode.USAGE)
+    if token is not None and not _TOKEN.fullmatch(token):
+        raise CliError("the token of --token or INVOKE_HOST_TOKEN has characters that no token has", ExitCode.USAGE)
     from aiohttp import ClientSession, ClientTimeout
 
-    async with ClientSession(timeout=ClientTimeout(total=60, sock_connect=5)) as session:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    async with ClientSession(headers=headers, timeout=ClientTimeout(total=60, sock_connect=5)) as session:
         yield HostClient(session, url)
 
 
@@ -157,7 +168,7 @@ def _is_url(text: str) -> bool:
         return False
 
 
-async def _refusal(response: ClientResponse) -> CliError:
+async def _refusal(response: ClientResponse, url: str) -> CliError:
     """The host's `detail` as an error of ours: a sentence, or for invalid input one line per field."""
     try:
         detail: Any = json.loads(await response.text())["detail"]
@@ -166,6 +177,8 @@ async def _refusal(response: ClientResponse) -> CliError:
     if isinstance(detail, list):
         detail = "\n".join(f"{_field(each.get('loc', ()))}: {each.get('msg', '')}" for each in detail)
     text = str(detail) if response.status in _CODES else f"{detail} (status {response.status})"
+    if response.status == 401:
+        text += f"\nlog in at {url} in a browser, make an API token there, and pass it in INVOKE_HOST_TOKEN or --token"
     return CliError(text, _CODES.get(response.status, ExitCode.FAILED))
 
 

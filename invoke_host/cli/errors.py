@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import sys
 import traceback
+from collections.abc import Callable
 from enum import IntEnum
-from typing import IO, Any
 
 import rich_click as click
 
@@ -32,40 +32,41 @@ class CliError(click.ClickException):
         super().__init__(message)
         self.code = code
 
-    def show(self, file: IO[Any] | None = None) -> None:
-        """Write the message; the word `error:` is enough decoration."""
-        click.echo(f"error: {self.format_message()}", file=file or sys.stderr)
 
+def report(error: BaseException, *, debug: bool, show: Callable[[str], None] | None = None) -> int:
+    """Tell the person what went wrong; returns the exit code. With `debug` the traceback comes first.
 
-def report(error: BaseException, *, debug: bool) -> int:
-    """Tell the person what went wrong; returns the exit code. With `debug` the traceback comes first."""
+    `show` gets the message, without the word `error:`; by default it is written to standard error.
+    """
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
         click.echo("interrupted", err=True)
         return ExitCode.INTERRUPTED
     if debug:
         traceback.print_exception(error)
-    if isinstance(error, CliError):
-        error.show()
-        return error.code
-    if isinstance(error, click.UsageError):
-        hint = f"\ntry: {error.ctx.command_path} --help" if error.ctx else ""
-        click.echo(f"error: {error.format_message()}{hint}", err=True)
-        return ExitCode.USAGE
-    if isinstance(error, click.ClickException):
-        click.echo(f"error: {error.format_message()}", err=True)
-        return ExitCode.FAILED
-    code = _code_of_host_error(error)
-    if code is None:
-        click.echo(
-            f"error: {type(error).__name__}: {error}\n"
-            "This is a fault in invoke-host. Run it again with --debug and report what it prints.",
-            err=True,
-        )
-        return ExitCode.FAILED
-    click.echo(f"error: {error}", err=True)
+    message, code = _told(error)
+    if show is not None:
+        show(message)
+        return code
+    click.echo(f"error: {message}", err=True)
     for warning in getattr(error, "warnings", ()):
         click.echo(f"warning: {warning}", err=True)
     return code
+
+
+def _told(error: BaseException) -> tuple[str, ExitCode]:
+    """The message and the exit code."""
+    if isinstance(error, CliError):
+        return error.format_message(), error.code
+    if isinstance(error, click.UsageError):
+        hint = f"\ntry: {error.ctx.command_path} --help" if error.ctx else ""
+        return f"{error.format_message()}{hint}", ExitCode.USAGE
+    if isinstance(error, click.ClickException):
+        return error.format_message(), ExitCode.FAILED
+    code = _code_of_host_error(error)
+    if code is None:
+        fault = "This is a fault in invoke-host. Run it again with --debug and report what it prints."
+        return f"{type(error).__name__}: {error}\n{fault}", ExitCode.FAILED
+    return str(error), code
 
 
 def _code_of_host_error(error: BaseException) -> ExitCode | None:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import rich_click as click
 
 from invoke_host import __version__
 from invoke_host.cli.context import CliContext, default_root
+from invoke_host.cli.ending import exit_code
 from invoke_host.cli.errors import report
 
 #: Command names in the order of the help, each with the place of its click command.
@@ -20,6 +19,9 @@ COMMANDS: Mapping[str, str] = {
     "serve": "invoke_host.cli.commands.serve:serve",
     "generate": "invoke_host.cli.commands.generate:generate",
     "queue": "invoke_host.cli.commands.queue:queue",
+    "users": "invoke_host.cli.commands.users:users",
+    "audit": "invoke_host.cli.commands.audit:audit",
+    "secrets": "invoke_host.cli.commands.secrets:secrets",
     "config": "invoke_host.cli.commands.config:config",
     "plugins": "invoke_host.cli.commands.plugins:plugins",
     "db": "invoke_host.cli.commands.db:db",
@@ -62,18 +64,7 @@ def cli(ctx: click.Context, root: Path | None, debug: bool) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line (that of the process by default); returns the exit code, and never raises."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    try:
-        code: Any = cli.main(words, prog_name="invoke-host", standalone_mode=False)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # the reader (`head`, say) has seen enough; keep Python from failing once more at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else int(bool(stop.code))
-    except BaseException as error:  # noqa: BLE001 - the end of the line: everything becomes a message and a code
-        return int(report(error, debug="--debug" in words))
-    return code if isinstance(code, int) else 0
+    return exit_code(cli, words, "invoke-host", lambda error: report(error, debug="--debug" in words))
 
 
 if __name__ == "__main__":

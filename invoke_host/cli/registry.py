@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
-    from invoke_host.api import HostView
+    from invoke_host.api import HostView, MigrationLineage
     from invoke_host.config import LoadedConfig
     from invoke_host.plugins import Judgement, PluginRegistry
 
@@ -31,6 +31,13 @@ def judge(loaded: LoadedConfig) -> Judgement:
     log = setup_logging("warning", loaded.config.logging.format)
     makers = Makers(_not_here, _not_here, allow_remote=loaded.config.auth.none.allow_remote)
     return judge_plugins(loaded, log=log, makers=makers)
+
+
+def lineages(registry: PluginRegistry) -> list[MigrationLineage]:
+    """The host's schema lineage, then those of the loaded plugins, in the order in which they are configured."""
+    from invoke_host.lineage import host_lineage
+
+    return [host_lineage(), *(each.manifest.lineage for each in registry.plugins if each.manifest.lineage)]
 
 
 def _not_here(host: HostView) -> NoReturn:

@@ -31,6 +31,7 @@ ENVIRONMENT_PREFIX = "INVOKE_HOST_"
 RESERVED_ENVIRONMENT: Mapping[str, str] = {
     "INVOKE_HOST_ROOT": "the root folder, like `--root`",
     "INVOKE_HOST_URL": "the running host that `generate` and `queue` talk to, like `--url`",
+    "INVOKE_HOST_TOKEN": "the API token that `generate` and `queue` log in with, like `--token`",
     "INVOKE_HOST_FAILPOINT": "makes the host die at a named place, for tests",
 }
 

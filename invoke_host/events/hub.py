@@ -3,6 +3,9 @@
 Other processes write to the same outbox, so the hub also looks once a second. Where several writers commit at the same
 time (PostgreSQL), ids are given out before commit and may become visible out of order: the hub then waits at the gap
 for a moment (`gaps`), and events stay in the order of their ids.
+
+Where callers can lose their rights (`recheck`), every event is sent only to streams whose callers were checked after
+the event was made.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from invoke_host.clock import Clock
 from invoke_host.events import store
 from invoke_host.events.gaps import Gaps
 from invoke_host.events.relay import Listener, Relay
+from invoke_host.events.revalidate import Recheck, Revalidator
 from invoke_host.events.subscription import Subscription
 from invoke_host.storage import Storage, quick
 
@@ -49,6 +53,7 @@ class EventHub:
         poll_s: float = POLL_S,
         keepalive_s: float = 15.0,
         concurrent_writers: bool | None = None,
+        recheck: Recheck | None = None,
     ) -> None:
         self.keepalive_s = keepalive_s
         self._storage = storage
@@ -60,6 +65,9 @@ class EventHub:
         self._position = 0
         self._subscriptions: set[Subscription] = set()
         self._relay = Relay(storage, log)
+        self._rights = (
+            None if recheck is None else Revalidator(recheck, self._subscriptions, self._start_over, clock, log)
+        )
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._stopped = False
@@ -70,6 +78,9 @@ class EventHub:
         self._position = (await self._storage.read(_span)).last
         self._storage.on_commit(self._wake.set)
         self._relay.start(self._position)
+        if self._rights is not None:
+            self._storage.on_commit(self._rights.wake)
+            self._rights.start()
         self._task = asyncio.create_task(self._run(), name="event hub")
 
     async def stop(self) -> None:
@@ -82,6 +93,8 @@ class EventHub:
             with suppress(asyncio.CancelledError):
                 await self._task
             self._task = None
+        if self._rights is not None:
+            await self._rights.stop()
         await self._relay.stop()
 
     def listen(self, listener: Listener) -> None:
@@ -96,19 +109,24 @@ class EventHub:
         user = None if audience is None else UserId(audience)
         self._fan_out(Event(kind=kind, payload=payload, audience=user, created_at=self._clock.now()))
 
-    async def subscribe(self, actor: Actor, last_event_id: int | None = None) -> Subscription:
+    async def subscribe(
+        self, actor: Actor, last_event_id: int | None = None, *, good_until: float | None = None
+    ) -> Subscription:
         """A stream for this caller. With `last_event_id`, it begins with what came after that event.
 
         If that can't be told any more (the id is unknown, or what followed is pruned or too much), it begins with one
-        `resync` instead. Close it when the client is gone.
+        `resync` instead. Close it when the client is gone. With `recheck`, it ends at `good_until` (seconds since the
+        epoch), when the caller's credential does.
         """
-        subscription = Subscription(actor, self._subscriptions.discard, after=last_event_id or 0)
+        subscription = Subscription(actor, self._subscriptions.discard, after=last_event_id or 0, good_until=good_until)
         if self._stopped:
             subscription.close()
             return subscription
         # Registered first, so that nothing falls between the read below and the live events, and with the position of
         # this instant, so that nothing is in both.
         self._subscriptions.add(subscription)
+        if self._rights is not None:
+            self._rights.wake()  # what changed since the caller was let in was committed before anybody looked
         position = self._position
         if last_event_id is None or last_event_id == position:
             return subscription
@@ -130,7 +148,8 @@ class EventHub:
 
     async def health(self) -> Health:
         """Degraded while events can't be read, until they can again; failed when nothing reads them any more."""
-        if self._task is None or self._task.done() or not self._relay.alive:
+        checked = self._rights is None or self._rights.alive
+        if self._task is None or self._task.done() or not self._relay.alive or not checked:
             return Health("events", "failed", "events are not sent any more; restart the host")
         trouble = self._trouble or self._relay.trouble
         return Health("events", "degraded" if trouble else "ok", trouble)
@@ -166,6 +185,8 @@ class EventHub:
         self._wake.clear()
         while True:
             events = await self._storage.read(_new, self._position, BATCH)
+            if events and self._rights is not None:
+                await self._rights.check()
             ready = events if self._gaps is None else self._gaps.in_order(self._position, events)
             for event in ready:
                 self._position = event.id or self._position
@@ -188,7 +209,10 @@ class EventHub:
         if late:
             # Their ids lie before what clients have seen, so a stream can't carry them any more.
             for subscription in self._subscriptions:
-                subscription.resync(self._position, self._clock.now())
+                self._start_over(subscription)
+
+    def _start_over(self, subscription: Subscription) -> None:
+        subscription.resync(self._position, self._clock.now())
 
     def _fan_out(self, event: Event) -> None:
         for subscription in self._subscriptions:

@@ -10,7 +10,7 @@ from aiohttp_sse import sse_response
 from pydantic import BaseModel, Field
 
 from invoke_host.events.hub import EventHub
-from invoke_host.web import LOGGED_IN, Route, actor_of, query_of, web
+from invoke_host.web import LOGGED_IN, Route, actor_of, caller_of, query_of, web
 
 HUB: Final = web.AppKey("event_hub", EventHub)
 
@@ -35,10 +35,12 @@ class EventsQuery(BaseModel):
 
 
 async def stream(request: web.Request) -> web.StreamResponse:
-    """Send what the caller may see until the client leaves or the host stops."""
+    """Send what the caller may see until the client leaves, the caller's credential ends or the host stops."""
     hub = request.app[HUB]
     text = request.headers.get("Last-Event-ID") or query_of(request, EventsQuery).last_event_id
-    with await hub.subscribe(actor_of(request), parse_event_id(text)) as events:
+    session = caller_of(request).session
+    good_until = None if session is None else float(session.expires_at)
+    with await hub.subscribe(actor_of(request), parse_event_id(text), good_until=good_until) as events:
         try:
             async with sse_response(request, ping_interval=hub.keepalive_s, send_timeout=SEND_TIMEOUT_S) as response:
                 # Its keep-alive task is what notices that the client has left while there is nothing to send.

@@ -21,7 +21,9 @@ MAX_WAITING = 256
 class Subscription:
     """An async iterator of events for one actor; ends when the hub stops or after `close()`. Use as a context manager.
 
-    Events with an id come in order and once. An `Event` of kind `resync` carries the id to resume from.
+    Events with an id come in order and once. An `Event` of kind `resync` carries the id to resume from. `actor` is
+    replaced when the caller's rights change, and the stream ends with the caller's credential, at `good_until` (seconds
+    since the epoch) at the latest (`revalidate`).
     """
 
     def __init__(
@@ -31,8 +33,10 @@ class Subscription:
         *,
         after: int = 0,
         max_waiting: int = MAX_WAITING,
+        good_until: float | None = None,
     ) -> None:
         self.actor = actor
+        self.good_until = good_until
         self._leave = leave
         self._after = after
         self._missed: deque[Event] = deque()

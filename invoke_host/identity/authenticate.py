@@ -1,4 +1,4 @@
-"""From a request to an Actor: asks the chosen providers in order and fails closed.
+"""From a request to its caller: the host's own credentials first, then the chosen providers in order; fails closed.
 
 A provider that raises, runs out of time or answers nonsense is unavailable, never "not mine": otherwise a broken
 directory would let the next provider decide. Who an identity is in this host is `resolve`'s business.
@@ -28,6 +28,7 @@ from invoke_host.api import (
     StartupError,
     Unavailable,
 )
+from invoke_host.identity.credentials import CHALLENGE, STRANGER, Caller, Credentials, StaleCookieError
 from invoke_host.identity.none import SYSTEM_ACTOR, SYSTEM_IDENTITY
 from invoke_host.identity.promptly import within
 
@@ -47,7 +48,10 @@ async def only_system(identity: Identity) -> Actor:
 
 
 class Authenticator:
-    """The provider chain. `failures` counts, by provider, how often one could not answer."""
+    """The provider chain. `failures` counts, by provider, how often one could not answer.
+
+    `credentials` judges sessions and API tokens, which come before all providers; None in single-user mode.
+    """
 
     def __init__(
         self,
@@ -57,8 +61,10 @@ class Authenticator:
         on_unavailable: Literal["stop", "next"] = "stop",
         timeout_s: float = PROVIDER_TIMEOUT_S,
         resolve: Resolve = only_system,
+        credentials: Credentials | None = None,
     ) -> None:
         self.providers = tuple(providers)
+        self.credentials = credentials
         self.failures: Counter[str] = Counter()
         self._log = log
         self._on_unavailable = on_unavailable
@@ -92,8 +98,33 @@ class Authenticator:
         """Close all providers in reverse order; a failure is logged and the others go on."""
         await self._close(reversed(self.providers))
 
+    async def caller(self, view: RequestView) -> Caller:
+        """Who is calling, and by what they were recognised; STRANGER when there is no credential.
+
+        A stale cookie leaves the word to the providers: a proxy that vouches for the user needs no cookie.
+
+        Raises:
+            NotAuthenticated: there is a credential, and it is not good.
+            ServiceUnavailable: as `actor`.
+        """
+        stale: StaleCookieError | None = None
+        if self.credentials is not None:
+            try:
+                found = await self.credentials.caller(view)
+            except StaleCookieError as error:
+                stale = error
+            else:
+                if found is not None:
+                    return found
+        actor = await self.actor(view)
+        if not actor.is_anonymous:
+            return Caller(actor, "none" if actor.provider == "none" else "provider")
+        if stale is not None:
+            raise stale
+        return STRANGER
+
     async def actor(self, view: RequestView) -> Actor:
-        """Who is calling; ANONYMOUS when no provider finds a credential of its own.
+        """Whom the providers recognise on the request itself; ANONYMOUS when none finds a credential of its own.
 
         Raises:
             NotAuthenticated: a provider found its credential and refused it.
@@ -107,7 +138,7 @@ class Authenticator:
             if isinstance(outcome, Authenticated):
                 return await self._resolve(outcome.identity)
             if isinstance(outcome, Rejected):
-                raise NotAuthenticated("the credential is not accepted")
+                raise NotAuthenticated("the credential is not accepted", headers=CHALLENGE)
             unavailable = outcome
             if self._on_unavailable == "stop":
                 break

@@ -14,7 +14,9 @@ users = Table(
     "users",
     metadata,
     Column("id", String(36), primary_key=True),
-    Column("email", String(320), nullable=False, unique=True),  # folded (`api.fold_login`), so that case makes no account
+    Column(
+        "email", String(320), nullable=False, unique=True
+    ),  # folded (`api.fold_login`), so that case makes no account
     Column("display_name", String(255)),
     Column("is_admin", Boolean(create_constraint=False), nullable=False, server_default=false()),
     Column("is_active", Boolean(create_constraint=False), nullable=False, server_default=true()),

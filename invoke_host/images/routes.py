@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel
 
-from invoke_host.api.web import Handler
+from invoke_host.api.web import Handler, Scope
 from invoke_host.images import media
 from invoke_host.images.rows import BASE_URL
 from invoke_host.images.schema import (
@@ -165,7 +165,7 @@ _ONE = f"{_ROOT}/i/{{name}}"
 _TAG = "images"
 
 
-def _names_route(path: str, handler: Handler, summary: str, answer: object) -> Route:
+def _names_route(path: str, handler: Handler, summary: str, answer: object, *, scope: Scope = "manage-own") -> Route:
     return Route(
         "POST",
         f"{_ROOT}/{path}",
@@ -176,6 +176,7 @@ def _names_route(path: str, handler: Handler, summary: str, answer: object) -> R
         body=ImageNames,
         responses=((200, answer),),
         body_limit_bytes=_NAMES_BODY_BYTES,
+        scope=scope,
     )
 
 
@@ -219,7 +220,7 @@ ROUTES: tuple[Route, ...] = (
         query=NamesQuery,
         refusals=(404,),
     ),
-    _names_route("images_by_names", by_names, "Get images by name, in that order", list[ImageDTO]),
+    _names_route("images_by_names", by_names, "Get images by name, in that order", list[ImageDTO], scope="read"),
     _names_route("delete", delete_images, "Delete images", DeletedImages),
     _names_route("star", star, "Star images", StarredImages),
     _names_route("unstar", unstar, "Unstar images", UnstarredImages),

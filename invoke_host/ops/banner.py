@@ -12,12 +12,16 @@ from structlog.typing import FilteringBoundLogger
 
 from invoke_host.masking import mask_text, one_line
 
+_SETUP = "There is no administrator yet: open the URL and enter the setup code."
+_GOOD_FOR = "It is good once, and until this host ends."
+
 
 @dataclass(frozen=True, slots=True)
 class BannerFacts:
     """The facts of one start. Texts come without secrets: `database` is what the backend's `describe()` says.
 
     `free_bytes` None means that the blob store can't tell; `recovered_items` were left running by the last host.
+    `setup_code` is what the first administrator's account needs, where there is none yet; `url` is where people go.
     """
 
     url: str
@@ -32,6 +36,7 @@ class BannerFacts:
     warnings: Sequence[str]
     root: Path
     plugins: Sequence[str]
+    setup_code: str | None = None
 
 
 def show_banner(facts: BannerFacts, log: FilteringBoundLogger, *, stream: TextIO | None = None) -> None:
@@ -41,8 +46,10 @@ def show_banner(facts: BannerFacts, log: FilteringBoundLogger, *, stream: TextIO
         _print_panel(facts, out)
         return
     fields = asdict(facts)
-    warnings = fields.pop("warnings")
+    warnings, setup_code = fields.pop("warnings"), fields.pop("setup_code")
     log.info("host_started", **{**fields, "root": str(facts.root)})
+    if setup_code is not None:
+        log.warning("setup_required", setup_code=setup_code, url=facts.url, detail=f"{_SETUP} {_GOOD_FOR}")
     for warning in warnings:
         log.warning("startup_warning", detail=warning)
 
@@ -81,6 +88,9 @@ def _print_panel(facts: BannerFacts, out: TextIO) -> None:
     for name, value in _rows(facts):
         table.add_row(Text(name, style="dim"), Text(one_line(mask_text(value))))
     parts: list[Table | Text] = [Text(facts.url, style="bold underline"), Text(""), table]
+    if facts.setup_code is not None:
+        code = Text(f"    {facts.setup_code}", style="bold yellow")  # alone on its line, to be copied
+        parts += [Text(""), Text(_SETUP), code, Text(_GOOD_FOR)]
     if facts.warnings:
         parts.append(Text(""))
         parts.extend(Text(f"warning: {one_line(mask_text(each))}", style="yellow") for each in facts.warnings)

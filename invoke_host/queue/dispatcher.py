@@ -19,7 +19,7 @@ from invoke_host.clock import Clock, timestamp
 from invoke_host.config.schema import QueueConfig
 from invoke_host.faults import failpoint
 from invoke_host.queue.attempt import Attempt, AttemptRunner, Emitter, Models
-from invoke_host.queue.store import lease
+from invoke_host.queue.store import bulk, lease
 from invoke_host.queue.store.claim import claim, claimable
 from invoke_host.queue.store.items import QueueItem
 from invoke_host.storage import Storage
@@ -204,13 +204,19 @@ class Dispatcher:
             await self._signal(self._look, self._poll_s)
 
     async def _stop_lost(self) -> None:
-        """Stop the work on items that were canceled or deleted, by whichever process."""
+        """Stop the work on items that were canceled or deleted or whose owner was deactivated, by whichever process."""
         watched = [attempt for attempt, _ in self._running.values() if not (attempt.lost or attempt.saving)]
         if not watched:
             return
         held = await self._storage.read(lease.held, [attempt.token for attempt in watched])
-        for attempt in watched:
-            if attempt.token not in held and not attempt.saving:
+        lost = [attempt for attempt in watched if attempt.token not in held]
+        if not lost:
+            return
+        if await self._storage.read(lease.any_forsaken):
+            # Before the work is stopped, or its end would be taken for a failure.
+            await self._storage.write(bulk.cancel_forsaken, now=self._now())
+        for attempt in lost:
+            if not attempt.saving:
                 attempt.lost = True
                 await self._executor.cancel(attempt.token)
 

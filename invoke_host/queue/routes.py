@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, Literal
 
-from invoke_host.api import FieldProblem
+from invoke_host.api import FieldProblem, Scope
 from invoke_host.generation.requests import GenerationRequest
 from invoke_host.queue.names import checked_batch_id, checked_destination, checked_key, checked_queue_id
 from invoke_host.queue.schema import (
@@ -233,6 +233,7 @@ def _route(
     query: type[ListQuery | IdsQuery | DestinationQuery] | None = None,
     access: Access = LOGGED_IN,
     refusals: tuple[int, ...] = (),
+    scope: Scope | None = None,
 ) -> Route:
     return Route(
         method,
@@ -245,6 +246,7 @@ def _route(
         query=query,
         responses=((200, answer), *((status, None) for status in refusals)),
         body_limit_bytes=_IDS_BODY_BYTES,
+        scope=scope,
     )
 
 
@@ -258,11 +260,20 @@ ROUTES: tuple[Route, ...] = (
         tag="queue",
         body=GenerationRequest,
         review=_more_problems,
+        scope="generate",
         responses=((201, EnqueueResult), (200, EnqueueResult), (409, None), (429, None)),
     ),
     _route("GET", f"{_ROOT}/list_all", list_all, "List the newest items", list[QueueItemDTO], query=ListQuery),
     _route("GET", f"{_ROOT}/item_ids", item_ids, "List ids of items", ItemIdsPage, query=IdsQuery),
-    _route("POST", f"{_ROOT}/items_by_ids", items_by_ids, "Get items by id", list[QueueItemDTO], body=ItemIds),
+    _route(
+        "POST",
+        f"{_ROOT}/items_by_ids",
+        items_by_ids,
+        "Get items by id",
+        list[QueueItemDTO],
+        body=ItemIds,
+        scope="read",
+    ),
     _route(
         "POST",
         f"{_ROOT}/item_summaries_by_ids",
@@ -270,6 +281,7 @@ ROUTES: tuple[Route, ...] = (
         "Get items by id, shortened",
         list[QueueItemSummary],
         body=ItemIds,
+        scope="read",
     ),
     _route("PUT", f"{_ROOT}/processor/resume", resume, "Resume the processor", ProcessorStatus, access=ADMIN),
     _route("PUT", f"{_ROOT}/processor/pause", pause, "Pause the processor", ProcessorStatus, access=ADMIN),
@@ -292,6 +304,7 @@ ROUTES: tuple[Route, ...] = (
         RetriedItems,
         body=RetryIds,
         refusals=(403, 404, 429),
+        scope="generate",
     ),
     _route("PUT", f"{_ROOT}/clear", clear, "Remove all items", DeletedCount),
     _route("PUT", f"{_ROOT}/prune", prune, "Remove finished items", DeletedCount),

@@ -93,11 +93,12 @@ async def run_app(
     health: Sequence[HealthCheck] = (),
     clock: Clock | None = None,
     log: FilteringBoundLogger | None = None,
+    authenticator: Authenticator | None = None,
 ) -> AsyncIterator[ApiClient]:
     """Serve these routes on a free loopback port; a client for them, anonymous in multi-user mode.
 
-    Multi-user mode with `callers` unless `config` says `single_user=True`. `services` are put into the app under their
-    keys.
+    Multi-user mode with `callers` unless `config` says `single_user=True` or an `authenticator` decides who calls.
+    `services` are put into the app under their keys.
     """
     settings = config or WebSettings(single_user=False, version="0.0-test")
 
@@ -107,11 +108,12 @@ async def run_app(
         return callers[identity.subject]
 
     logger: FilteringBoundLogger = log or structlog.get_logger()
-    authenticator = (
-        Authenticator([NoneProvider()], log=logger)
-        if settings.single_user
-        else Authenticator([CallerProvider(callers)], log=logger, resolve=resolve)
-    )
+    if authenticator is None:
+        authenticator = (
+            Authenticator([NoneProvider()], log=logger)
+            if settings.single_user
+            else Authenticator([CallerProvider(callers)], log=logger, resolve=resolve)
+        )
     app = build_app(
         routes,
         authenticator=authenticator,

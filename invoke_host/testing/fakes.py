@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,7 +10,7 @@ from typing import Any, TypeVar
 import structlog
 from sqlalchemy import Engine
 from structlog.testing import LogCapture
-from structlog.typing import FilteringBoundLogger
+from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
 from invoke_host.api import (
     Action,
@@ -44,7 +45,7 @@ class FakeHost:
         self._engine = engine
         capture = LogCapture()
         self._log: FilteringBoundLogger = structlog.wrap_logger(
-            None, processors=[capture], wrapper_class=structlog.make_filtering_bound_logger(10)
+            None, processors=[_to_stdlib, capture], wrapper_class=structlog.make_filtering_bound_logger(10)
         )
         self.logged = capture.entries
         self.emitted: list[tuple[str, Mapping[str, Any], str | None]] = []
@@ -55,8 +56,13 @@ class FakeHost:
         return self._root
 
     @property
+    def database_path(self) -> None:
+        """Not configured."""
+        return None
+
+    @property
     def log(self) -> FilteringBoundLogger:
-        """Writes to `logged`."""
+        """Writes to `logged`, and to the standard library's logger of this module, where `caplog` finds it."""
         return self._log
 
     def options(self, model: type[C]) -> C:
@@ -85,6 +91,11 @@ class FakeHost:
         if self._engine is None:
             raise InvokeHostError("this FakeHost was made without an engine")
         return self._engine
+
+
+def _to_stdlib(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    logging.getLogger(__name__).debug("%s %r", method, event)
+    return event
 
 
 class FakeProvider(AuthProvider):

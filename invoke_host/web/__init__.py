@@ -20,6 +20,7 @@ from invoke_host.api import (
     query_of,
     requires,
 )
+from invoke_host.web.callers import address_of, caller_of, origin_of, secure_of
 from invoke_host.web.inputs import path_int
 
 __all__ = [
@@ -29,10 +30,14 @@ __all__ = [
     "Access",
     "Route",
     "actor_of",
+    "address_of",
     "body_of",
+    "caller_of",
     "json_response",
+    "origin_of",
     "path_int",
     "query_of",
     "requires",
+    "secure_of",
     "web",
 ]

@@ -13,11 +13,13 @@ from invoke_host import ids
 from invoke_host.api import HealthCheck, NotFound, PayloadTooLarge, Route
 from invoke_host.api._web_keys import RequestKeys
 from invoke_host.clock import Clock
+from invoke_host.web.callers import SETTINGS
 from invoke_host.web.endpoint import Endpoint, Gate
 from invoke_host.web.errors import answer_to
 from invoke_host.web.headers import set_security_headers
 from invoke_host.web.origin import OriginGuard
 from invoke_host.web.pages import page_routes
+from invoke_host.web.renewal import Renewal
 from invoke_host.web.settings import WebSettings
 from invoke_host.web.system import system_routes
 from invoke_host.web.table import check_table, mount, plugin_table
@@ -58,11 +60,14 @@ def build_app(
     described = [*table, *(route for _, route in added)]
     table += page_routes(config, described)
     check_table([*table, *(route for _, route in added)], access)
-    gate = Gate(authenticator, access, storage, OriginGuard(config), set())
+    credentials = authenticator.credentials
+    renewal = None if credentials is None else Renewal(credentials, clock, log)
+    gate = Gate(authenticator, access, storage, OriginGuard(config), set(), config, renewal)
     endpoints = [Endpoint(route, gate) for route in table]
     endpoints += [Endpoint(route, gate, plugin) for plugin, route in added]
 
     app = web.Application(middlewares=[_outermost(gate.origin, log, clock)])
+    app[SETTINGS] = config
     app[ENDPOINTS] = tuple(endpoints)
     mount(app.router, endpoints)
     app.on_response_prepare.append(set_security_headers)

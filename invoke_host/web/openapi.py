@@ -128,6 +128,8 @@ def _operation(route: Route, name: str, schemas: Schemas, login: bool) -> dict[s
     operation["responses"] = _responses(route, schemas, login)
     if login:
         operation["security"] = [] if route.access.level == "public" else [{"bearer": []}]
+        if route.access.level != "public":
+            operation["x-token-scope"] = route.needed_scope
     return operation
 
 
@@ -173,7 +175,7 @@ def _refusals(route: Route, login: bool) -> set[int]:
     statuses: set[int] = set()
     level = route.access.level
     if login and level != "public":
-        statuses.add(401)
+        statuses |= {401, 403}  # 403: an API token without the scope
     if level == "requires":
         statuses |= {403, 404}
     if level == "admin" or route.stream or route.method not in SAFE_METHODS:

@@ -12,6 +12,7 @@ from functools import lru_cache
 from aiohttp import web
 
 from invoke_host.api import Forbidden
+from invoke_host.web.addresses import is_secure
 from invoke_host.web.settings import WebSettings
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -26,6 +27,7 @@ class OriginGuard:
 
     def __init__(self, settings: WebSettings) -> None:
         self._public_origin = settings.public_origin
+        self._proxies = settings.proxies
         self._names = _LOCAL_NAMES | {
             name.lower() for name in (settings.public_host, settings.bind_host) if name and name not in _ANY_ADDRESS
         }
@@ -56,7 +58,8 @@ class OriginGuard:
         origin = headers.get("Origin")
         if origin is None:
             return
-        own = f"{request.scheme}://{headers.get('Host', '')}".lower()
+        scheme = "https" if is_secure(request, self._proxies, None) else "http"
+        own = f"{scheme}://{headers.get('Host', '')}".lower()
         if origin.lower() not in (own, self._public_origin):
             raise Forbidden(
                 f"refused: sent by a page of {origin[:100]!r}, this host is {own!r}"

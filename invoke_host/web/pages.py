@@ -34,15 +34,23 @@ _MEDIA_TYPES = {
 }
 
 _STATIC = files("invoke_host.web") / "static"
-_PAGES = {"/": ("index.html", PAGE_POLICY), "/docs": ("docs.html", DOCS_POLICY)}
+_PAGES = {
+    "/": ("index.html", PAGE_POLICY),
+    "/account": ("account.html", PAGE_POLICY),
+    "/users": ("users.html", PAGE_POLICY),
+    "/groups": ("groups.html", PAGE_POLICY),
+    "/docs": ("docs.html", DOCS_POLICY),
+}
 _FILES = (
-    "app.css", "app.js", "api.js", "gallery.js", "queue.js", "viewer.js", "docs.css", "docs.js", "icon.svg",
+    "account.css", "account.js", "api.js", "app.css", "app.js", "docs.css", "docs.js", "dom.js", "gallery.js",
+    "gate.js", "groups.js", "icon.svg", "menu.js", "modal.js", "password.js", "queue.js", "rows.js", "sessions.js",
+    "shell.js", "tokens.js", "user_delete.js", "user_picker.js", "user_transfer.js", "users.js", "viewer.js",
 )  # fmt: skip
 _SWAGGER = ("swagger-ui-bundle.js", "swagger-ui.css")
 
 
 def page_routes(config: WebSettings, table: Sequence[Route]) -> tuple[Route, ...]:
-    """`/`, `/docs`, `/openapi.json` and the files they need; `table` is what is described."""
+    """`/`, `/docs`, the account pages, `/openapi.json` and the files they need; `table` is what is described."""
     routes = [_memory_route(path, name, policy) for path, (name, policy) in _PAGES.items()]
     routes += [_memory_route(f"/static/{name}", name, PAGE_POLICY) for name in _FILES]
     routes.append(Route("GET", "/favicon.ico", _answer_file("icon.svg", PAGE_POLICY), PUBLIC, media="image/svg+xml"))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
+
+from invoke_host.web.addresses import TrustedProxies
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,12 +14,19 @@ class WebSettings:
 
     `single_user`: no login, every request is the local administrator; then the Host header is checked, because nothing
     else keeps a foreign web page out. `public_url` is where users reach the host behind a proxy (`https://host.example`).
+    `trusted_proxies`: addresses and networks of the proxies whose word about clients is believed.
     """
 
     single_user: bool = True
     bind_host: str = "127.0.0.1"
     public_url: str | None = None
     version: str = "0"
+    trusted_proxies: tuple[str, ...] = ()
+    #: `trusted_proxies`, ready to be asked.
+    proxies: TrustedProxies = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "proxies", TrustedProxies(self.trusted_proxies))
 
     @property
     def public_origin(self) -> str | None:

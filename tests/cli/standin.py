@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Self
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 PNG = b"\x89PNG\r\n\x1a\n not really"
 
@@ -23,6 +24,7 @@ class StandInHost:
         self.items: dict[int, dict[str, Any]] = {}
         self.requests: list[tuple[str, str, Any]] = []
         self.keys: list[str | None] = []
+        self.authorizations: set[str | None] = set()
         self.accepts = 1000  # items that the queue has room for
         self.stream = "live"  # or "refused", "breaks", "silent", "resync"
         self.outcome: Callable[[int], dict[str, Any]] = lambda item_id: done(item_id)
@@ -59,7 +61,13 @@ class StandInHost:
         await runner.cleanup()
 
     def _app(self) -> web.Application:
-        app = web.Application()
+        @web.middleware
+        async def note(request: web.Request, handler: Handler) -> web.StreamResponse:
+            if request.path not in ("/readyz", "/api/v1/app/version"):  # asked before anybody logs in
+                self.authorizations.add(request.headers.get("Authorization"))
+            return await handler(request)
+
+        app = web.Application(middlewares=[note])
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/api/v1/app/version", _version)
         app.router.add_post(f"{QUEUE}/generate", self._noted(self._generate))

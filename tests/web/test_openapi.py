@@ -11,6 +11,8 @@ from pydantic import BaseModel
 
 from invoke_host.api import ADMIN, LOGGED_IN, PUBLIC, Route, requires
 from invoke_host.identity.routes import ROUTES as AUTH_ROUTES
+from invoke_host.identity.sessions.routes import ROUTES as SESSION_ROUTES
+from invoke_host.identity.tokens.routes import ROUTES as TOKEN_ROUTES
 from invoke_host.images.routes import ROUTES as IMAGE_ROUTES
 from invoke_host.models.routes import ROUTES as MODEL_ROUTES
 from invoke_host.queue.routes import ROUTES as QUEUE_ROUTES
@@ -21,7 +23,7 @@ from invoke_host.web.table import parameters
 
 from .things import ROUTES, Thing, a_route, done, find, make
 
-MANY = (*ROUTES, *AUTH_ROUTES, *IMAGE_ROUTES, *QUEUE_ROUTES)
+MANY = (*ROUTES, *AUTH_ROUTES, *SESSION_ROUTES, *TOKEN_ROUTES, *IMAGE_ROUTES, *QUEUE_ROUTES)
 
 
 async def described(make_app, routes=ROUTES, **options: Any) -> dict[str, Any]:
@@ -69,6 +71,13 @@ async def test_access_shows_as_security_and_in_words(make_app):
     assert shown == {"/p": ([], "public"), "/l": ([{"bearer": []}], "logged_in"), "/a": ([{"bearer": []}], "admin")}
     assert paths["/r/{id}"]["get"]["x-access"] == "requires thing.view on {id}"
     assert {"401", "403", "404"} <= set(paths["/r/{id}"]["get"]["responses"])
+
+
+async def test_the_scope_that_an_api_token_needs_is_told(make_app):
+    paths = (await described(make_app, [a_route("/x", LOGGED_IN, scope="generate"), a_route("/p")]))["paths"]
+    assert paths["/x"]["get"]["x-token-scope"] == "generate"
+    assert "403" in paths["/x"]["get"]["responses"]
+    assert "x-token-scope" not in paths["/p"]["get"]
 
 
 async def test_single_user_mode_asks_for_no_credential(make_app):

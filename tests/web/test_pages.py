@@ -14,11 +14,11 @@ from aiohttp_sse import sse_response
 from PIL import Image
 
 import invoke_host.web
-from invoke_host.api import LOGGED_IN, Route, json_response
+from invoke_host.api import LOGGED_IN, PUBLIC, Route, json_response
 from invoke_host.web import web
 from invoke_host.web.settings import WebSettings
 
-from .browser import Page, chromium
+from .browser import Page
 
 NASTY = "<img src=x onerror=\"document.title='owned'\"><script>alert(1)</script> a red apple"
 
@@ -50,6 +50,9 @@ class FakeHost:
             "is_intermediate": False,
             "starred": False,
         }
+
+    async def mode(self, request: web.Request) -> web.Response:
+        return json_response({"setup_required": False, "multiuser_enabled": False})
 
     async def list(self, request: web.Request) -> web.Response:
         return json_response({"items": [self.image(name) for name in self.names], "next_cursor": None})
@@ -85,6 +88,7 @@ class FakeHost:
     def routes(self) -> list[Route]:
         image = "/api/v1/images/i/{name}"
         return [
+            Route("GET", "/api/v1/auth/status", self.mode, PUBLIC),
             Route("GET", "/api/v1/images/", self.list, LOGGED_IN),
             Route("GET", image, self.one, LOGGED_IN),
             Route("GET", f"{image}/metadata", self.metadata, LOGGED_IN),
@@ -99,12 +103,6 @@ class FakeHost:
 
 async def serve(make_app, host: FakeHost) -> str:
     return (await make_app(host.routes(), config=WebSettings(single_user=True, version="1.2.3"))).url
-
-
-@pytest.fixture
-async def page():
-    async with chromium() as opened:
-        yield opened
 
 
 def check(page: Page, url: str) -> None:

@@ -7,7 +7,6 @@ import asyncio
 import pytest
 
 from invoke_host.api import Health, HealthCheck
-from invoke_host.identity.routes import ROUTES as AUTH_ROUTES
 from invoke_host.testing.schemas import assert_matches_schema
 from invoke_host.web.app import ENDPOINTS
 from invoke_host.web.settings import WebSettings
@@ -72,22 +71,9 @@ async def test_liveness_asks_nobody(make_app):
     assert (await client.get("/healthz")).json() == {"status": "ok"}
 
 
-async def test_single_user_mode_has_no_login(make_app):
-    client = await make_app(AUTH_ROUTES, config=SINGLE)
-    status = (await client.get("/api/v1/auth/status")).json()
-    assert status == {
-        "setup_required": False,
-        "multiuser_enabled": False,
-        "strict_password_checking": False,
-        "admin_email": None,
-    }
-    assert (await client.post("/api/v1/auth/login", json={"email": "a@b.c", "password": "x"})).status == 403
-    assert (await client.post("/api/v1/auth/setup", json={})).status == 403
-
-
-@pytest.mark.parametrize("path", ["/api/v1/app/version", "/healthz", "/readyz", "/api/v1/auth/status"])
+@pytest.mark.parametrize("path", ["/api/v1/app/version", "/healthz", "/readyz"])
 async def test_answers_are_as_declared(make_app, path):
-    client = await make_app(AUTH_ROUTES, config=SINGLE, health=[check("a", "ok")])
+    client = await make_app(config=SINGLE, health=[check("a", "ok")])
     answer = await client.get(path)
     route = next(each.route for each in client.app[ENDPOINTS] if each.route.path == path)
     assert_matches_schema(route, answer.status, answer.json())

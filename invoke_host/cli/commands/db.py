@@ -108,8 +108,7 @@ def _opened(cli: CliContext) -> Iterator[_Database]:
     """The database of the root folder, with the lineages of the host and of all loaded plugins."""
     if not cli.root.is_dir():
         raise CliError(f"there is no folder {cli.root}, so no host lives there; see --root", ExitCode.NOT_FOUND)
-    from invoke_host.cli.registry import load_registry
-    from invoke_host.lineage import host_lineage
+    from invoke_host.cli.registry import lineages, load_registry
     from invoke_host.ops.logging import setup_logging
     from invoke_host.plugins import HostServices, Offers
 
@@ -119,9 +118,8 @@ def _opened(cli: CliContext) -> Iterator[_Database]:
     path = loaded.config.storage.path
     services = HostServices(loaded.root, log, database_path=loaded.path(path, "") if path else None)
     backend = Offers(registry, services).storage_backend()
-    lineages = [host_lineage(), *(each.manifest.lineage for each in registry.plugins if each.manifest.lineage)]
     try:
-        yield _Database(backend.open(), backend, lineages, log)
+        yield _Database(backend.open(), backend, lineages(registry), log)
     finally:
         backend.close()
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import rich_click as click
 
-from invoke_host.cli.commands.queue import url_option
+from invoke_host.cli.commands.queue import token_option, url_option
 from invoke_host.cli.context import CliContext, pass_cli
 from invoke_host.cli.errors import ExitCode
 from invoke_host.cli.output import json_option, print_json
@@ -33,10 +33,19 @@ from invoke_host.cli.output import json_option, print_json
 @click.option("--model", help="Key or name of a model.")
 @click.option("--count", type=click.IntRange(1, 1000), default=1, show_default=True, help="How many pictures.")
 @url_option
+@token_option
 @json_option
 @pass_cli
 def generate(
-    cli: CliContext, /, prompt: str, output: Path, count: int, url: str | None, as_json: bool, **wish: Any
+    cli: CliContext,
+    /,
+    prompt: str,
+    output: Path,
+    count: int,
+    url: str | None,
+    token: str | None,
+    as_json: bool,
+    **wish: Any,
 ) -> int:
     """Generate pictures from PROMPT. What is left open is up to the model.
 
@@ -49,7 +58,7 @@ def generate(
     names = {"negative": "negative_prompt", "cfg": "cfg_scale"}
     body = {"positive_prompt": prompt, "count": count}
     body |= {names.get(key, key): value for key, value in wish.items() if value is not None}
-    result = asyncio.run(_run(cli, url, body, output, quiet=as_json))
+    result = asyncio.run(_run(cli, url, token, body, output, quiet=as_json))
     if as_json:
         print_json(result)
     else:
@@ -63,13 +72,15 @@ def generate(
     return ExitCode.OK if len(result["images"]) >= count else ExitCode.FAILED
 
 
-async def _run(cli: CliContext, url: str | None, body: dict[str, Any], output: Path, *, quiet: bool) -> dict[str, Any]:
+async def _run(
+    cli: CliContext, url: str | None, token: str | None, body: dict[str, Any], output: Path, *, quiet: bool
+) -> dict[str, Any]:
     from invoke_host.cli.client import connect
     from invoke_host.cli.making import make
     from invoke_host.cli.progress import progress_bar
     from invoke_host.cli.running import found_or_started
 
     with progress_bar(total=body["count"], enabled=not quiet) as changed:
-        async with found_or_started(cli.root, url) as found, connect(found) as client:
+        async with found_or_started(cli.root, url) as found, connect(found, token) as client:
             result = await make(client, body, output, changed)
     return result

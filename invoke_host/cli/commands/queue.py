@@ -15,6 +15,13 @@ url_option = click.option(
     "--url", envvar="INVOKE_HOST_URL", show_envvar=True, help="The host to talk to; by default that of the root folder."
 )
 
+token_option = click.option(
+    "--token",
+    envvar="INVOKE_HOST_TOKEN",
+    show_envvar=True,
+    help="API token to log in with. The variable keeps it out of the process list and the shell's history.",
+)
+
 
 @click.group()
 def queue() -> None:
@@ -27,11 +34,14 @@ def queue() -> None:
     "--limit", default=50, show_default=True, type=click.IntRange(1, 1000), help="Show no more items than that."
 )
 @url_option
+@token_option
 @json_option
 @pass_cli
-def list_items(cli: CliContext, everything: bool, limit: int, url: str | None, as_json: bool) -> None:
+def list_items(
+    cli: CliContext, everything: bool, limit: int, url: str | None, token: str | None, as_json: bool
+) -> None:
     """List what runs, then what waits, oldest first."""
-    rows = asyncio.run(_list(cli, url, limit if everything else None))
+    rows = asyncio.run(_list(cli, url, token, limit if everything else None))
     if as_json:
         print_json(rows[:limit])
         return
@@ -48,6 +58,7 @@ def list_items(cli: CliContext, everything: bool, limit: int, url: str | None, a
 @click.option("--all", "everything", is_flag=True, help="Everything that waits; what runs goes on.")
 @click.option("--batch", "batch_ids", multiple=True, metavar="ID", help="All items of a batch; may be repeated.")
 @url_option
+@token_option
 @json_option
 @pass_cli
 def cancel(
@@ -56,12 +67,13 @@ def cancel(
     everything: bool,
     batch_ids: tuple[str, ...],
     url: str | None,
+    token: str | None,
     as_json: bool,
 ) -> None:
     """Cancel items, batches, or everything that waits. Finished items stay as they are."""
     if sum(map(bool, (item_ids, everything, batch_ids))) != 1:
         raise click.UsageError("name item ids, or --batch ID, or --all (one of the three)")
-    answer = asyncio.run(_cancel(cli, url, item_ids, everything, batch_ids))
+    answer = asyncio.run(_cancel(cli, url, token, item_ids, everything, batch_ids))
     if as_json:
         print_json(answer)
         return
@@ -71,12 +83,12 @@ def cancel(
         click.echo(f"item {item_id} is {status} and stays so")
 
 
-async def _list(cli: CliContext, url: str | None, newest: int | None) -> list[dict[str, Any]]:
+async def _list(cli: CliContext, url: str | None, token: str | None, newest: int | None) -> list[dict[str, Any]]:
     """The newest items of any status; with None, those that are unfinished."""
     from invoke_host.cli.client import IDS_AT_ONCE, connect
     from invoke_host.cli.running import find_or_fail
 
-    async with connect(await find_or_fail(cli.root, url)) as client:
+    async with connect(await find_or_fail(cli.root, url), token) as client:
         ids = await client.item_ids()
         if newest is not None:
             return await client.items(ids[:newest])
@@ -91,12 +103,17 @@ async def _list(cli: CliContext, url: str | None, newest: int | None) -> list[di
 
 
 async def _cancel(
-    cli: CliContext, url: str | None, item_ids: tuple[int, ...], everything: bool, batch_ids: tuple[str, ...]
+    cli: CliContext,
+    url: str | None,
+    token: str | None,
+    item_ids: tuple[int, ...],
+    everything: bool,
+    batch_ids: tuple[str, ...],
 ) -> dict[str, Any]:
     from invoke_host.cli.client import connect
     from invoke_host.cli.running import find_or_fail
 
-    async with connect(await find_or_fail(cli.root, url)) as client:
+    async with connect(await find_or_fail(cli.root, url), token) as client:
         if everything:
             return {"canceled": await client.cancel_waiting()}
         if batch_ids:

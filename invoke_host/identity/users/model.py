@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-
-from sqlalchemy import Row
 
 from invoke_host.api import SYSTEM_USER_ID
 from invoke_host.identity.tables import users
@@ -49,6 +48,7 @@ class User:
         return self.id == SYSTEM_USER_ID
 
 
-def user_of(row: Row[Any]) -> User:
-    """The user of a row selected with USER_COLUMNS."""
-    return User(*row)
+def user_of(row: Sequence[Any]) -> User:
+    """The user of a row that begins with USER_COLUMNS, as SQLAlchemy or the driver (booleans as 0 and 1) made it."""
+    user_id, email, name, is_admin, is_active, *rest = row[: len(USER_COLUMNS)]
+    return User(user_id, email, name, is_admin == 1, is_active == 1, *rest)

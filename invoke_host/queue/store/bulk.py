@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, or_, select, upd
 from invoke_host.access.engine import AccessEngine
 from invoke_host.api import Actor, Forbidden
 from invoke_host.queue.access import CANCEL, DELETE
+from invoke_host.queue.store.active import owner_is_active
 from invoke_host.queue.store.announce import items_changed, status_changed
 from invoke_host.queue.store.batches import forget_empty
 from invoke_host.queue.store.counters import Tally, forget_empty_destinations
@@ -74,7 +75,7 @@ def cancel_one(
     item = _permitted_one(conn, access, actor, CANCEL.name, queue_id, item_id)
     if item.status in TERMINAL:
         return item
-    return _cancel(conn, [item], now=now)[0]
+    return cancel_items(conn, [item], now=now)[0]
 
 
 def delete_one(
@@ -92,8 +93,19 @@ def delete_one(
 def cancel_step(conn: Connection, access: AccessEngine, actor: Actor, which: Selection, *, now: str) -> Step:
     """Cancel the next items of a selection of unfinished ones that the actor may cancel."""
     items = _select(conn, access.predicate(actor, CANCEL.name), which)
-    _cancel(conn, items, now=now)
+    cancel_items(conn, items, now=now)
     return _step(items, which)
+
+
+def cancel_forsaken(conn: Connection, *, now: str) -> int:
+    """Cancel what runs for users who are deactivated; returns how many items.
+
+    Whoever deactivates users through the host cancels their work in the same transaction; this is for rows that were
+    changed in any other way.
+    """
+    query = select(*ITEM_COLUMNS).where(has_status("in_progress"), ~owner_is_active(queue_items.c.user_id))
+    items = [queue_item(row) for row in conn.execute(query.order_by(queue_items.c.id).with_for_update())]
+    return len(cancel_items(conn, items, now=now))
 
 
 def delete_step(
@@ -157,7 +169,8 @@ def _step(items: Sequence[QueueItem], which: Selection) -> Step:
     return Step(len(items), which if which.unfinished else replace(which, after=items[-1].id))
 
 
-def _cancel(conn: Connection, items: Sequence[QueueItem], *, now: str) -> list[QueueItem]:
+def cancel_items(conn: Connection, items: Sequence[QueueItem], *, now: str) -> list[QueueItem]:
+    """Cancel these unfinished items, whoever asks; returns them as they are now."""
     if not items:
         return []
     rows = conn.execute(

@@ -1,13 +1,15 @@
 """Who is next, and taking it: the scheduler. Round robin over users, within a user by priority, then first come.
 
 The lane that was served longest ago is next, so nothing about the order depends on finished items: pruning history
-changes nothing. A claim is one short write transaction; the work is done outside of it, under a lease.
+changes nothing. Lanes of deactivated users are passed over. A claim is one short write transaction; the work is done
+outside of it, under a lease.
 """
 
 from __future__ import annotations
 
 from sqlalchemy import Connection, bindparam, literal_column, select, update
 
+from invoke_host.queue.store.active import owner_is_active
 from invoke_host.queue.store.announce import status_changed
 from invoke_host.queue.store.counters import Tally
 from invoke_host.queue.store.items import ITEM_COLUMNS, QueueItem, has_status, queue_item
@@ -49,7 +51,10 @@ def claim(conn: Connection, *, token: str, lease_s: float, now: str) -> QueueIte
 
 _FIRST_LANE = (
     select(queue_lanes.c.user_id)
-    .where(queue_lanes.c.pending > literal_column("0"))  # written out, for the partial index
+    .where(
+        queue_lanes.c.pending > literal_column("0"),  # written out, for the partial index
+        owner_is_active(queue_lanes.c.user_id),
+    )
     .order_by(queue_lanes.c.served, queue_lanes.c.user_id)
     .limit(1)
 )

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, Connection, bindparam, func, select, update
 
+from invoke_host.queue.store.active import owner_is_active
 from invoke_host.queue.store.announce import status_changed
 from invoke_host.queue.store.counters import NEVER, Tally
 from invoke_host.queue.store.items import ITEM_COLUMNS, QueueItem, has_status, queue_item
@@ -28,8 +29,17 @@ POISON = (
 
 @quick
 def held(conn: Connection, tokens: Sequence[str]) -> set[str]:
-    """Those of the tokens whose items are still to be worked on: not canceled, deleted, or given to somebody else."""
+    """Those of the tokens whose items are still to be worked on.
+
+    Not those of items that were canceled, deleted, or given to somebody else, nor those whose owner was deactivated.
+    """
     return set(conn.scalars(_HELD, {"tokens": list(tokens)}))
+
+
+@quick
+def any_forsaken(conn: Connection) -> bool:
+    """Is there an item in progress whose owner is deactivated?"""
+    return conn.execute(_FORSAKEN).first() is not None
 
 
 def renew(conn: Connection, tokens: Sequence[str], *, lease_s: float) -> None:
@@ -78,8 +88,11 @@ _EXPIRED = (
     .limit(1)
 )
 _HELD = select(queue_items.c.lease_token).where(
-    has_status("in_progress"), queue_items.c.lease_token.in_(bindparam("tokens", expanding=True))
+    has_status("in_progress"),
+    queue_items.c.lease_token.in_(bindparam("tokens", expanding=True)),
+    owner_is_active(queue_items.c.user_id),
 )
+_FORSAKEN = select(queue_items.c.id).where(has_status("in_progress"), ~owner_is_active(queue_items.c.user_id)).limit(1)
 _RENEW = (
     update(queue_items)
     .where(has_status("in_progress"), queue_items.c.lease_token.in_(bindparam("tokens", expanding=True)))

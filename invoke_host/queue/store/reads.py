@@ -15,6 +15,7 @@ from invoke_host.images.access import VIEW as VIEW_IMAGE
 from invoke_host.images.tables import images
 from invoke_host.queue.access import VIEW
 from invoke_host.queue.rows import item_dto, redacted
+from invoke_host.queue.store.active import owner_is_active
 from invoke_host.queue.store.items import ITEM_COLUMNS, QueueItem, has_status, queue_item, unindexed
 from invoke_host.queue.tables import queue_counts, queue_items, queue_lanes
 from invoke_host.storage import quick
@@ -107,7 +108,7 @@ _PLACES = (
 _NEXT = (
     select(_PLACES.c.id)
     .join(queue_lanes, queue_lanes.c.user_id == _PLACES.c.user_id)
-    .where(_PLACES.c.queue_id == bindparam("queue_id_"))
+    .where(_PLACES.c.queue_id == bindparam("queue_id_"), owner_is_active(queue_lanes.c.user_id))
     .order_by(_PLACES.c.round, queue_lanes.c.served, queue_lanes.c.user_id)
     .limit(1)
 )

@@ -9,6 +9,7 @@ import importlib
 
 #: Suite to the module that holds it; imported when asked for, so that a plugin pays for what it uses.
 _SUITES = {
+    "AuthProviderContract": "auth_provider",
     "ManifestContract": "manifest",
     "MigrationContract": "migrations",
     "StorageContract": "storage",

@@ -1,14 +1,29 @@
 // Calls to the host. Every failure becomes an ApiError whose `problems` are sentences for people.
+//
+// No token is ever held here: the browser keeps the session in a cookie that scripts can't read.
 
 export class ApiError extends Error {
-  constructor(status, problems) {
+  constructor(status, problems, retryAfterS = 0) {
     super(problems.join("; "));
     this.status = status;
     this.problems = problems;
+    this.retryAfterS = retryAfterS; // what Retry-After says, or 0
   }
 }
 
+let unauthorized = () => {};
+
+// `listener` hears of every 401, so that one place decides whether the session has ended.
+export function onUnauthorized(listener) {
+  unauthorized = listener;
+}
+
 export async function call(method, path, body) {
+  return (await ask(method, path, body)).content;
+}
+
+// As `call`, with the headers of the answer.
+export async function ask(method, path, body) {
   const options = { method, headers: { Accept: "application/json" } };
   if (body !== undefined) {
     options.headers["Content-Type"] = "application/json";
@@ -20,10 +35,16 @@ export async function call(method, path, body) {
   } catch {
     throw new ApiError(0, ["The host can't be reached."]);
   }
-  const text = await response.text();
-  const content = parse(text);
-  if (!response.ok) throw new ApiError(response.status, problemsOf(content, response));
-  return content;
+  const content = parse(await response.text());
+  if (response.ok) return { content, headers: response.headers };
+  if (response.status === 401) unauthorized(path);
+  const retryAfterS = Number(response.headers.get("Retry-After")) || 0;
+  throw new ApiError(response.status, problemsOf(content, response), retryAfterS);
+}
+
+// What an error says to people, whoever threw it.
+export function sentences(error) {
+  return error instanceof ApiError ? error.problems : ["Something went wrong in this page."];
 }
 
 function parse(text) {

@@ -1,10 +1,12 @@
 // The start page: a prompt, the queue, the pictures. No framework; everything the host says is set as text, never as HTML.
 
-import { ApiError, call } from "./api.js";
+import { ApiError, call, sentences } from "./api.js";
 import { Gallery } from "./gallery.js";
 import { Queue } from "./queue.js";
+import { open } from "./shell.js";
 import { Viewer } from "./viewer.js";
 
+const RETRY_MS = 5000;
 const find = (id) => document.getElementById(id);
 const form = find("composer");
 
@@ -45,13 +47,17 @@ async function generate(event) {
     say([]);
     queue.refresh();
   } catch (error) {
-    say(error instanceof ApiError ? error.problems : ["Something went wrong in this page."]);
+    say(sentences(error));
     if (!(error instanceof ApiError)) throw error;
   }
 }
 
+let multiuser = false;
+let events = null;
+
+// The browser connects again by itself after a cut. What it can't know: whether the session still stands.
 function listen() {
-  const events = new EventSource("/api/v1/events");
+  events = new EventSource("/api/v1/events");
   const on = (kind, action) => events.addEventListener(kind, (event) => action(JSON.parse(event.data)));
   on("images_changed", (change) => gallery.changed(change));
   on("progress", (progress) => queue.progress(progress));
@@ -60,7 +66,21 @@ function listen() {
   on("queue_items_changed", () => queue.refresh());
   on("resync", start);
   events.onopen = () => show("live");
-  events.onerror = () => show("reconnecting");
+  events.onerror = cut;
+}
+
+async function cut() {
+  const stream = events;
+  show("reconnecting");
+  if (multiuser && !(await shell.recheck())) return;
+  // An answer that is no stream ends the browser's tries; ours go on, slowly.
+  if (stream === events && stream.readyState === EventSource.CLOSED) setTimeout(() => stream === events && listen(), RETRY_MS);
+}
+
+function hush() {
+  events?.close();
+  events = null;
+  show("stopped");
 }
 
 function show(state) {
@@ -74,7 +94,7 @@ async function start() {
     await gallery.reload();
     say([]);
   } catch (error) {
-    say(error.problems ?? [String(error)]);
+    say(sentences(error));
   }
 }
 
@@ -82,18 +102,29 @@ async function facts() {
   const { version } = await call("GET", "/api/v1/app/version");
   find("version").textContent = version;
   const { models } = await call("GET", "/api/v2/models/");
+  const chosen = form.elements.model.value;
+  form.elements.model.length = 1; // the default stays
   for (const model of models) {
     const option = document.createElement("option");
     option.value = model.key;
     option.textContent = model.name;
     form.elements.model.append(option);
   }
+  form.elements.model.value = chosen;
 }
 
 form.addEventListener("submit", generate);
 find("prompt").addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) generate(event);
 });
-listen();
-facts().catch((error) => say(error.problems ?? [String(error)]));
-start();
+
+const shell = open({
+  begin(user) {
+    multiuser = user !== null;
+    find("prompt").focus();
+    listen();
+    facts().catch((error) => say(sentences(error)));
+    start();
+  },
+  end: hush,
+});

@@ -1,0 +1,62 @@
+"""What works in the background while the host listens: started in order, stopped in reverse."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from invoke_host.api import Event
+from invoke_host.compose.parts import Parts
+from invoke_host.images import tombstones
+from invoke_host.plugins import HostServices, Outcome, Supervisor
+from invoke_host.queue.dispatcher import Dispatcher
+from invoke_host.queue.store import batches
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """What health checks ask."""
+
+    dispatcher: Dispatcher
+    supervisor: Supervisor
+
+
+async def start_background(parts: Parts, services: HostServices, stack: AsyncExitStack) -> Background:
+    """Start everything; `stack` stops it."""
+    config = parts.loaded.config
+    await parts.authenticator.open()
+    stack.push_async_callback(parts.authenticator.close)
+    await parts.hub.start()
+    stack.push_async_callback(parts.hub.stop)
+
+    async def tell_plugins(event: Event) -> None:
+        await parts.registry.broadcast_event(event, services)
+
+    parts.hub.listen(tell_plugins)
+    await parts.executor.start()
+    stack.push_async_callback(parts.executor.stop, 0.0)
+    await parts.registry.startup(services)
+    stack.push_async_callback(parts.registry.shutdown, services)
+    dispatcher = Dispatcher(
+        parts.storage,
+        parts.blobs,
+        parts.executor,
+        parts.models,
+        clock=parts.clock,
+        hub=parts.hub,
+        log=parts.log,
+        config=config.queue,
+    )
+    own = [
+        parts.hub.prune_task(config.events.keep),
+        batches.prune_task(parts.storage, parts.clock),
+        tombstones.sweep_task(parts.storage, parts.blobs, parts.clock, lambda: dispatcher.saving),
+        *parts.accounts.tasks(),
+    ]
+    supervisor = Supervisor([*(Outcome("host", task) for task in own), *parts.offers.background_tasks()], parts.log)
+    supervisor.start()
+    stack.push_async_callback(parts.accounts.stop)
+    stack.push_async_callback(supervisor.stop)
+    dispatcher.start()
+    stack.push_async_callback(dispatcher.stop, config.queue.drain_s)
+    return Background(dispatcher, supervisor)
