@@ -24,7 +24,7 @@ from scripts.host_process import RunningHost, running_host
 ROUTE = "/api/v1/images/?limit=10"
 IMAGES = 1000
 REQUESTS = 3000
-ROUNDS = 7
+ROUNDS = 5
 BAR_MS = 0.3
 
 

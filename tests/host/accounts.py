@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,7 +17,7 @@ import orjson
 from invoke_host.testing.client import Answer
 
 from .client import Client
-from .process import NO_DEVICES, HostProcess, start, until
+from .process import NO_DEVICES, HostProcess, environment, start, until
 
 AUTH = "/api/v1/auth"
 
@@ -33,14 +35,16 @@ def configure(root: Path, *, login: bool = True, more: str = "") -> None:
 
 
 def logged(host: HostProcess, event: str) -> list[dict[str, Any]]:
-    """The lines of its log with that event."""
+    """The lines of its log with that event, once it has told all that it tells at its start."""
+    until("the host tells how it has started", lambda: '"event":"host_started"' in host.log)
+    host.client.get("/healthz")  # answered after the lines that belong to the start
     lines = (orjson.loads(line) for line in host.log.splitlines() if line.startswith("{"))
     return [line for line in lines if line["event"] == event]
 
 
 def setup_code(host: HostProcess) -> str:
     """The one-time code, from the log as the operator reads it."""
-    return until("the host tells its setup code", lambda: logged(host, "setup_required"))[0]["setup_code"]
+    return logged(host, "setup_required")[0]["setup_code"]
 
 
 class Bearer(Client):
@@ -142,6 +146,19 @@ def api_token(person: Person, *scopes: str) -> Bearer:
     answer = person.client.post(f"{AUTH}/tokens", {"name": "test", "scopes": list(scopes)})
     assert answer.status == 201, answer.text
     return Bearer(person.client.url, answer.json()["token"])
+
+
+def by_command(host: HostProcess, *words: str, typed: str = "") -> None:
+    """`invoke-host users ...` on the host's folder, in a process of its own."""
+    subprocess.run(
+        [sys.executable, "-m", "invoke_host", "--root", str(host.root), "users", *words],
+        env=environment(host.extra),
+        input=typed,
+        text=True,
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
 
 
 def in_the_database(host: HostProcess, statement: str, *values: object) -> list[tuple]:

@@ -37,12 +37,16 @@ def until(what: str, look: Callable[[], T], *, within_s: float = PATIENCE_S) -> 
 
 @dataclass(slots=True)
 class HostProcess:
-    """A started host. `started_at` is the monotonic time of the start; `log` what it has written to standard error."""
+    """A started host. `started_at` is the monotonic time of the start; `log` what it has written to standard error.
+
+    `extra` is what its environment has beside the test's own, for commands on the same folder.
+    """
 
     root: Path
     process: subprocess.Popen[bytes]
     started_at: float
     log_file: Path
+    extra: Mapping[str, str] = field(default_factory=dict)
     _client: Client | None = field(default=None)
 
     @property
@@ -148,4 +152,4 @@ def start(
             stderr=log,
             start_new_session=True,
         )
-    return HostProcess(root, process, time.monotonic(), log_file)
+    return HostProcess(root, process, time.monotonic(), log_file, dict(extra or {}))

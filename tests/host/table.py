@@ -43,9 +43,10 @@ PARAMETERS = {
 }
 
 
-def concrete(path: str) -> str:
+def concrete(path: str, **values: str) -> str:
     """A path template with something in the place of each parameter."""
-    return re.sub(r"\{([^{}]+)\}", lambda found: PARAMETERS.get(found.group(1), "none-such"), path)
+    known = PARAMETERS | values
+    return re.sub(r"\{([^{}]+)\}", lambda found: known.get(found.group(1), "none-such"), path)
 
 
 def _all() -> tuple[Row, ...]:

@@ -6,17 +6,14 @@ Also S-F3 and S-F7: no stream for a session that is no more, and a stream ends w
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 
 import pytest
 
-from .accounts import AUTH, PASSWORD, Bearer, Person, Team, add, api_token, in_the_database, log_in
+from .accounts import AUTH, PASSWORD, Bearer, Person, Team, add, api_token, by_command, in_the_database, log_in
 from .client import QUEUE, Client
 from .listener import Listener
-from .process import environment
 from .test_lifecycle import LONG
 from .test_queue import GRACE_STEPS
 
@@ -38,20 +35,8 @@ def by_sql(statement: str) -> Callable[[Team, Person], None]:
     return lambda team, person: in_the_database(team.host, statement, person.id) and None
 
 
-def by_command(*words: str, typed: str = "") -> Callable[[Team, Person], None]:
-    def change(team: Team, person: Person) -> None:
-        mine = [word.format(email=person.email) for word in words]
-        subprocess.run(
-            [sys.executable, "-m", "invoke_host", "--root", str(team.host.root), "users", *mine],
-            env=environment(),
-            input=typed,
-            text=True,
-            check=True,
-            capture_output=True,
-            timeout=60,
-        )
-
-    return change
+def by_words(*words: str, typed: str = "") -> Callable[[Team, Person], None]:
+    return lambda team, person: by_command(team.host, *(word.format(email=person.email) for word in words), typed=typed)
 
 
 #: What ends all sessions of a user. API tokens survive those in SPARES_TOKENS.
@@ -62,11 +47,12 @@ ENDS = {
     "sessions ended by an administrator": by_api("DELETE", "/sessions"),
     "deactivated in the database": by_sql("UPDATE users SET is_active = 0 WHERE id = ?"),
     "sessions removed in the database": by_sql("DELETE FROM sessions WHERE user_id = ?"),
+    "sessions at their end": by_sql("UPDATE sessions SET ends_at = '2020-01-01 00:00:00.000' WHERE user_id = ?"),
     "removed from the database": by_sql("DELETE FROM users WHERE id = ?"),
-    "deactivated with the command line": by_command("deactivate", "{email}"),
-    "sessions ended with the command line": by_command("sessions", "{email}", "--end-all"),
-    "deleted with the command line": by_command("del", "--email", "{email}", "--force", "--keep"),
-    "password set with the command line": by_command(
+    "deactivated with the command line": by_words("deactivate", "{email}"),
+    "sessions ended with the command line": by_words("sessions", "{email}", "--end-all"),
+    "deleted with the command line": by_words("del", "--email", "{email}", "--force", "--keep"),
+    "password set with the command line": by_words(
         "mod", "--email", "{email}", "--password-stdin", typed=f"{NEW_PASSWORD}\n"
     ),
 }
@@ -165,7 +151,7 @@ def canceled_item(person: Person) -> int:
     [
         by_api("PATCH", body={"is_admin": False}),
         by_sql("UPDATE users SET is_admin = 0 WHERE id = ?"),
-        by_command("mod", "--email", "{email}", "--no-admin"),
+        by_words("mod", "--email", "{email}", "--no-admin"),
     ],
     ids=["over the API", "in the database", "with the command line"],
 )
@@ -192,6 +178,21 @@ def test_s_d3_a_promoted_user_is_administrator_at_once(team: Team):
         assert user.client.get(f"{AUTH}/users").status == 200
         stream.until("to read everything anew", lambda event: event.kind == "resync")
         stream.status(canceled_item(bob), "canceled")
+
+
+def test_s_f3_an_api_token_that_is_revoked_or_at_its_end_ends_its_streams(team: Team):
+    person = add(team.admin)
+    for statement in (
+        "DELETE FROM api_tokens WHERE user_id = ?",
+        "UPDATE api_tokens SET expires_at = '2020-01-01 00:00:00.000' WHERE user_id = ?",
+    ):
+        token = api_token(person, "read")
+        with Listener(token) as stream, Listener(person.client) as own:
+            by_sql(statement)(team, person)
+            assert refused(token)
+            assert stream.ended(within_s=SOON_S)
+            assert not own.ended(within_s=0.0)
+        assert refused(token, "/api/v1/events")
 
 
 def test_s_f3_a_stream_needs_a_credential_that_is_good(team: Team):

@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 import hashlib
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,10 +11,10 @@ import pytest
 
 from tests.faults.host import install_painter
 
-from .accounts import AUTH, Bearer, Person, add, configure, in_the_database, log_in, set_up
+from .accounts import AUTH, Bearer, Person, add, by_command, configure, in_the_database, log_in, set_up
 from .client import QUEUE, Client
 from .conftest import NewHost
-from .process import HostProcess, environment, until
+from .process import HostProcess, until
 
 IMAGES = "/api/v1/images"
 
@@ -137,18 +135,11 @@ def assert_transfers(host: HostProcess, admin: Person, alice: Person, known: dic
     assert sorted(alice.client.names()) == sorted([*legacy, *hers])
     assert alice.client.get(f"{IMAGES}/names").json()["total_count"] == len(legacy) + len(hers)
     assert {owner for owner, _ in items(host).values()} == {"system", alice.id, admin.id}
-    subprocess.run(
-        [sys.executable, "-m", "invoke_host", "--root", str(host.root), "users", "transfer"]
-        + ["--from", "system", "--to", alice.email],
-        env=environment({"PYTHONPATH": str(host.root.parent / "site")}),
-        check=True,
-        capture_output=True,
-        timeout=60,
-    )
+    by_command(host, "transfer", "--from", "system", "--to", alice.email)
     assert {owner for owner, _ in items(host).values()} == {alice.id, admin.id}
     assert set(owners(host).values()) == {alice.id, admin.id}
     mine = alice.client.get(f"{QUEUE}/status").json()["queue"]
     assert mine["completed"] == len(items(host))
-    assert {
-        each["request"]["positive_prompt"] for each in alice.client.get(f"{QUEUE}/list_all").json() if each["request"]
-    }
+    listed = alice.client.get(f"{QUEUE}/list_all").json()
+    prompts = {each["request"]["positive_prompt"] for each in listed if each["request"]}
+    assert prompts == {"a pear", "a plum", "a fig", "an apple"}

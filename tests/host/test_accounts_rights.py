@@ -1,21 +1,17 @@
 """Who somebody is comes from the credential alone, what they may from the database alone.
 
-S-D4: a last administrator remains, whoever asks at the same time. S-D8: a credential is worth the same however it is
-carried. S-D9: whoever has a part of an administrator's rights gets no further with it. S-D10: no header names a user.
-S-F6: no credential in a URL.
+S-D8: a credential is worth the same however it is carried. S-D9: whoever has a part of an administrator's rights gets
+no further with it. S-D10: no header names a user. S-F6: no credential in a URL.
 """
 
 from __future__ import annotations
 
-import threading
 from base64 import b64encode
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from .accounts import AUTH, PASSWORD, Bearer, Person, Team, add, api_token, in_the_database
+from .accounts import AUTH, PASSWORD, Bearer, Team, add, api_token
 from .client import QUEUE, Client
 from .table import ROUTES, concrete
 
@@ -27,52 +23,6 @@ def me(client: Client, **options: Any) -> str | None:
     answer = client.get(f"{AUTH}/me", **options)
     assert answer.status in (200, 401), answer.text
     return answer.json()["user_id"] if answer.status == 200 else None
-
-
-# S-D4 ------------------------------------------------------------------------------------------------------------
-
-TAKE_AWAY: dict[str, Callable[[Client, str], int]] = {
-    "demote": lambda client, user: client.patch(f"{AUTH}/users/{user}", {"is_admin": False}).status,
-    "deactivate": lambda client, user: client.patch(f"{AUTH}/users/{user}", {"is_active": False}).status,
-    "delete": lambda client, user: client.delete(f"{AUTH}/users/{user}").status,
-}
-
-
-@pytest.mark.parametrize("how", TAKE_AWAY)
-def test_s_d4_the_last_administrator_cannot_be_taken_away(team: Team, how: str):
-    assert active_admins(team) == 1
-    assert TAKE_AWAY[how](team.admin.client, team.admin.id) == 400
-    assert active_admins(team) == 1
-    assert me(team.admin.client) == team.admin.id
-
-
-@pytest.mark.parametrize("how", TAKE_AWAY)
-def test_s_d4_two_administrators_who_remove_each_other_at_the_same_time_leave_one(team: Team, how: str):
-    for _ in range(5):
-        pair = [add(team.admin, "twin", is_admin=True) for _ in range(2)]
-        # The team's own administrator steps aside, so that these two are the last.
-        in_the_database(team.host, "UPDATE users SET is_admin = 0 WHERE id = ?", team.admin.id)
-        try:
-            together = threading.Barrier(2)
-
-            def remove(me: Person, other: Person, together: threading.Barrier = together) -> int:
-                together.wait()
-                return TAKE_AWAY[how](me.client, other.id)
-
-            with ThreadPoolExecutor(2) as pool:
-                answers = list(pool.map(remove, pair, reversed(pair)))
-            assert active_admins(team) == 1, answers
-            assert min(answers) in (200, 204), answers
-            assert max(answers) in (400, 401, 403), answers
-        finally:
-            in_the_database(team.host, "UPDATE users SET is_admin = 1 WHERE id = ?", team.admin.id)
-            in_the_database(team.host, "UPDATE users SET is_admin = 0 WHERE id <> ?", team.admin.id)
-    assert not team.anybody().get(f"{AUTH}/status").json()["setup_required"]
-
-
-def active_admins(team: Team) -> int:
-    query = "SELECT count(*) FROM users WHERE is_admin AND is_active AND id <> 'system'"
-    return in_the_database(team.host, query)[0][0]
 
 
 # S-D8 ------------------------------------------------------------------------------------------------------------

@@ -57,9 +57,12 @@ def test_all_mistakes_in_the_configuration_are_told_at_once_with_their_lines(roo
         "invoke-host.toml:6: queue.max_size: must be at least 1, got 0",
         (
             "invoke-host.toml:9: storage.backend: plugin 'sqlit' is not installed; did you mean 'sqlite'? "
-            "(installed: model_emoji, sqlite)"
+            "(installed: local, model_emoji, sqlite)"
         ),
-        "invoke-host.toml:12: plugins.load: plugin 'watermark' is not installed (installed: model_emoji, sqlite)",
+        (
+            "invoke-host.toml:12: plugins.load: plugin 'watermark' is not installed "
+            "(installed: local, model_emoji, sqlite)"
+        ),
         "invoke-host.toml:15: plugins.sqlite.synchronus: unknown key; did you mean `synchronous`?",
         'environment INVOKE_HOST_EVENTS__KEEP: events.keep: expected an integer, got "many"',
         (

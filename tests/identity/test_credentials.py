@@ -5,7 +5,7 @@ from __future__ import annotations
 import jwt
 import pytest
 
-from invoke_host.api import Authenticated, AuthProvider, Identity, Rejected
+from invoke_host.api import Authenticated, AuthProvider, Identity, NotAuthenticated, Rejected, RequestView
 from invoke_host.config.schema import SessionsConfig
 from invoke_host.identity.sessions.keys import KeyRing
 from invoke_host.identity.sessions.rotation import rotate
@@ -103,6 +103,15 @@ class TestCarriers:
     async def test_only_the_cookie_of_the_one_name_is_read_and_only_if_it_is_there_once(self, host, form, status):
         issued = await host.login()
         assert (await host.who({"Cookie": form.format(issued.token)})).status == status
+
+    @pytest.mark.parametrize("text", ["ivh_" + "\udcff" * 43, "ivh_" + "A" * 1_000_000, "\udcff.\udcff.\udcff"])
+    async def test_bytes_of_no_encoding_and_endless_tokens_are_refused_without_asking_the_database(
+        self, host, text, monkeypatch
+    ):
+        monkeypatch.setattr(host.storage, "read", lambda *_: pytest.fail("the database was asked"))
+        for header in ({"authorization": f"Bearer {text}"}, {"cookie": f"invoke_session={text}"}):
+            with pytest.raises(NotAuthenticated):
+                await host.credentials.caller(RequestView("GET", "/", header, None, secure=False))
 
 
 class TestRows:
@@ -369,6 +378,24 @@ class TestUsage:
                 await host.credentials.usage.flush()
         await host.credentials.usage.flush()
         assert host.rows("SELECT last_seen_at FROM sessions") == [("2026-01-01 12:01:40.000",)]
+
+    async def test_use_during_the_write_is_not_lost(self, host, clock, monkeypatch):
+        issued = await host.login()
+        clock.advance(100)
+        await host.who(bearer(issued))
+        write = host.storage.write
+
+        async def meanwhile(*args):
+            clock.advance(100)
+            await host.who(bearer(issued))
+            return await write(*args)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(host.storage, "write", meanwhile)
+            await host.credentials.usage.flush()
+        assert host.rows("SELECT last_seen_at FROM sessions") == [("2026-01-01 12:01:40.000",)]
+        await host.credentials.usage.flush()
+        assert host.rows("SELECT last_seen_at FROM sessions") == [("2026-01-01 12:03:20.000",)]
 
     async def test_a_short_idle_limit_does_not_end_a_session_in_use(self, storage, clock, tmp_path, log):
         times = SessionsConfig(lifetime_s=3600, remembered_lifetime_s=3600, idle_s=60, longest_s=3600)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -141,6 +142,15 @@ class TestBeginning:
         session = await begin()
         read = [read_session(service.ring, service.issue(session).token, clock.now()) for _ in range(2)]
         assert read[0].token_id != read[1].token_id
+
+    async def test_only_a_live_session_of_the_tokens_own_user_is_renewed(self, begin, service, clock):
+        session = await begin()
+        claims = read_session(service.ring, service.issue(session).token, clock.now())
+        assert (await service.renew(claims)).session == session
+        assert await service.renew(replace(claims, user_id="bob")) is None
+        assert await service.renew(replace(claims, session_id="another")) is None
+        clock.advance(1200)
+        assert await service.renew(claims) is None
 
     async def test_the_background_clears_away_what_is_over(self, begin, service, clock, each_storage):
         idle, remembered = await begin(), await begin(remember=True)

@@ -177,7 +177,7 @@ def test_no_signature_and_other_spellings_are_refused(ring, forge, clock, algori
 
 
 @pytest.mark.parametrize(
-    "part", [b"[" * 2900, b'{"a":' * 500, b"\xff\xfe", b"null", b"5", b'"text"', b"NaN", b"{}", b""]
+    "part", [b"[" * 2000, b'{"a":' * 500, b"\xff\xfe", b"null", b"5", b'"text"', b"NaN", b"{}", b""]
 )
 def test_a_header_or_payload_that_is_no_object_is_refused_and_not_an_error(ring, forge, clock, part):
     header, payload, signature = forge().split(".")

@@ -27,6 +27,9 @@ PUBLIC = {
     "GET /docs",
     "GET /favicon.ico",
     "GET /",
+    "GET /account",
+    "GET /users",
+    "GET /groups",
 }
 
 

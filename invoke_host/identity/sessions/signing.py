@@ -162,7 +162,7 @@ def _verify(ring: KeyRing, token: str, kind: str) -> tuple[Key, Mapping[str, Any
         payload = jwt.decode(
             token, key.secret, algorithms=[ALGORITHM], audience=AUDIENCE, issuer=ISSUER, options=_OPTIONS
         )
-    except (jwt.PyJWTError, ValueError, TypeError, RecursionError):  # JSON of any kind and depth may stand in it
+    except (jwt.PyJWTError, ValueError, TypeError):  # JSON of any kind may stand in it
         return None
     if payload.get("typ") != kind or payload["iss"] != ISSUER or payload["aud"] != AUDIENCE:
         return None

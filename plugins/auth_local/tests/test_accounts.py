@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from itertools import pairwise
 
 import bcrypt
 import pytest
-from invoke_auth_local import store
+from invoke_auth_local import guessing, store
 from invoke_auth_local.store import by_login, by_subject, replace_hash
 from invoke_auth_local.tables import passwords
 from sqlalchemy import select
@@ -98,14 +99,30 @@ async def test_what_can_be_no_password_is_neither_hashed_nor_checked(
     assert not await local.provider.accounts.verify("alice", Secret(password))
 
 
-async def test_people_who_choose_at_the_same_time_are_judged_by_their_own_names(local) -> None:
-    """zxcvbn keeps the person's words in a variable of its module."""
+async def test_people_who_choose_at_the_same_time_are_judged_by_their_own_names(
+    local, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """zxcvbn keeps the person's words in a variable of its module: two at once would share them."""
+    busy, together = threading.Lock(), []
+    estimate = guessing._estimate
+
+    def alone(*args):
+        if not busy.acquire(blocking=False):
+            together.append(args)
+            return estimate(*args)
+        try:
+            return estimate(*args)
+        finally:
+            busy.release()
+
+    monkeypatch.setattr(guessing, "_estimate", alone)
     names = [f"Quentin{number}Marchbanks" for number in range(12)]
     accounts = local.provider.accounts
     own = asyncio.gather(*(accounts.judge(Secret(name), about=(name,)) for name in names))
     strangers = asyncio.gather(*(accounts.judge(Secret(name), about=(other,)) for name, other in pairwise(names)))
     assert all("address or the name" in " ".join(each.problems) for each in await own)
     assert [each.problems for each in await strangers] == [()] * 11
+    assert together == []
 
 
 async def test_a_closed_provider_neither_hashes_nor_judges(local) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import zxcvbn
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from invoke_auth_local.policy import MAX_BYTES, Policy, flaw
@@ -42,7 +43,8 @@ def test_length_counts_characters_however_they_are_typed() -> None:
 
 
 @pytest.mark.parametrize(
-    "password", ["password", "PASSWORD", "PassWord", "12345678", "qwertyuiop", "P@ssw0rd", "drowssap"]
+    "password",
+    ["password", "PASSWORD", "PassWord", "12345678", "qwertyuiop", "P@ssw0rd", "drowssap", "patrick9", "M4v3r1ck"],
 )
 def test_common_passwords_are_refused_in_any_case_with_usual_replacements_and_backwards(password: str) -> None:
     assert problems(password) == (COMMON,)
@@ -91,6 +93,18 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
     assert problems("qwerty", STRICT) == (SHORT, COMMON, UPPER, DIGIT)
     assert problems("", STRICT) == (SHORT, UPPER, LOWER, DIGIT)
     assert problems("x" * 1025, STRICT) == (LONG, REGULAR, UPPER, DIGIT)
+
+
+def test_judging_any_text_is_a_bounded_piece_of_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    estimate, looked_at = zxcvbn.zxcvbn, []
+
+    def count(text: str, **more: object) -> object:
+        looked_at.append(len(text))
+        return estimate(text, **more)
+
+    monkeypatch.setattr(zxcvbn, "zxcvbn", count)
+    problems("a" * 100_000)
+    assert looked_at == [24, 24, 24]
 
 
 def test_strength_and_hint_are_advice() -> None:
