@@ -30,7 +30,7 @@ from invoke_host.api import (
 )
 from invoke_host.storage.units import quick
 
-#: Kept statements; an actor that changes (another group, another session) is another key, the oldest fall out.
+#: Kept statements; an actor that changes (another role, another group) is another key, the oldest fall out.
 CACHE_SIZE = 2048
 
 
@@ -93,7 +93,8 @@ class AccessEngine:
 
         `resource` says through which table, when it is not the declared one (`IMAGE.over(counts, ...)`).
         """
-        return self._combined(actor, action_name, resource or self.resource(self.action(action_name).resource))
+        whole = resource or self.resource(self.action(action_name).resource)
+        return self._combined(self._as_policies_see(actor), action_name, whole)
 
     def flag(self, actor: Actor, action_name: str, resource: ResourceType | None = None) -> ColumnElement[bool]:
         """The same as a column of the answer or an operand: always true or false, never NULL."""
@@ -117,7 +118,8 @@ class AccessEngine:
         """
         resource = self.resource(self.action(action_name).resource)
         key = primary_key(resource, resource_id)
-        row = None if key is None else conn.execute(self._statement(actor, action_name), {"resource_id": key}).first()
+        statement = self._statement(self._as_policies_see(actor), action_name)
+        row = None if key is None else conn.execute(statement, {"resource_id": key}).first()
         if row is None or not row.visible:
             raise NotFound(f"no {resource.name.replace('_', ' ')} {str(resource_id)[:80]!r}")
         if not row.permitted:
@@ -172,6 +174,10 @@ class AccessEngine:
             for index, (each, policy) in enumerate(asked)
         ]
 
+    def _as_policies_see(self, actor: Actor) -> Actor:
+        # Learned facts belong to one request, so there nothing is kept, and the actor stays as they are.
+        return actor if self._learning else _without_session(actor)
+
     def _chain(self, action: Action) -> tuple[Action, ...]:
         see = self._vocabulary.see(action.resource)
         return (action,) if see is None or see.name == action.name else (see, action)
@@ -215,6 +221,12 @@ class AccessEngine:
         if not sound:
             raise HookFailed(policy.name, "grant", f"returned {grant!r}, want a Grant of SQL expressions or None")
         return grant
+
+
+@lru_cache(CACHE_SIZE)
+def _without_session(actor: Actor) -> Actor:
+    """The same person, by whichever session or token they come: a new login must not compile every statement anew."""
+    return replace(actor, session_id=None, token_id=None, display_name="")
 
 
 def allowed(explanations: Iterable[Explanation]) -> bool:

@@ -61,7 +61,10 @@ class Policy(ABC):
 
     @abstractmethod
     def grant(self, actor: Actor, action: Action, resource: ResourceType, facts: Mapping[str, Any]) -> Grant | None:
-        """This policy's word on the rows of `resource`; None = no opinion. If it raises, the request fails."""
+        """This policy's word on the rows of `resource`; None = no opinion. If it raises, the request fails.
+
+        Decide by who the actor is, not by how they came: `session_id`, `token_id` and `display_name` may be blank here.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,8 +109,8 @@ class ThrottleConfig(Section):
     """Failed logins of one account that cost nothing; each one more doubles the wait, from one second up."""
     longest_wait_s: int = Field(default=900, ge=1, le=86_400)
     """Longest wait before an account may be tried again."""
-    failures_per_address: int = Field(default=30, ge=1, le=1_000_000)
-    """Failed logins that one address may have at once; they are forgiven at the same number per minute."""
+    failures_per_address: int = Field(default=100, ge=1, le=1_000_000)
+    """Failed logins that one address may have at once, those under way included; as many are forgiven per minute."""
 
 
 class AuthConfig(Section):

@@ -226,6 +226,15 @@ def test_an_actor_that_loses_a_right_is_another_actor_to_the_cache(filled, defau
         default.authorize(filled, demoted, "thing.delete", 1)
 
 
+def test_a_new_session_of_the_same_person_compiles_nothing_anew(default):
+    """A login must cost the person's first request nothing; the policies decide by who they are."""
+    first = Actor(ALICE.id, "user", "Alice", provider="test", session_id="1")
+    later = Actor(ALICE.id, "user", "Alice B.", provider="test", token_id="2")
+    assert default.predicate(first, "thing.view") is default.predicate(later, "thing.view")
+    weaker = Actor(ALICE.id, "user", provider="test", token_id="2", token_scopes=frozenset({"read"}))
+    assert default.predicate(first, "thing.view") is not default.predicate(weaker, "thing.view")
+
+
 class Members(Policy):
     """Learns by I/O who is a member, once per request."""
 

@@ -1,4 +1,7 @@
-"""On which folders the commands about accounts work: never on one where no host lives, and beside a running host."""
+"""On which folders the commands about accounts work: never on one where no host lives, and beside a running host.
+
+D6: the configuration is read, and a wrong folder stays as it was.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,12 @@
-"""Logging in and out over real HTTP, with the real provider `local`."""
+"""Logging in and out over real HTTP, with the real provider `local`.
+
+S-E5 and S-E6: names and passwords of any size are refused cheaply. S-E7: nothing of a password is cut off. D19: who is
+disabled has not logged in. D25: one address is one account, however it is spelled.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -9,6 +14,7 @@ from typing import Any
 
 import orjson
 import pytest
+from invoke_auth_local import LocalOptions
 from sqlalchemy import func, select, update
 
 from invoke_host.api import Secret
@@ -20,6 +26,7 @@ from invoke_host.identity.users.values import UserChange
 from invoke_host.storage import Storage
 from invoke_host.testing.client import Answer
 from invoke_host.testing.clock import FakeClock
+from invoke_host.testing.loop import LoopWatchdog
 from invoke_host.testing.schemas import assert_matches_schema
 from invoke_host.web.settings import WebSettings
 from tests.identity.conftest import Log
@@ -234,6 +241,29 @@ async def test_a_huge_password_is_refused_without_hashing_it(host: LoginHost, mo
     monkeypatch.setattr(host.local, "from_password", hashed)
 
     assert (await host.login(ALICE, "p" * 1025)).detail == REFUSED
+
+
+async def test_passwords_that_differ_behind_the_72nd_byte_are_different(host: LoginHost) -> None:
+    start = "correct horse battery staple " * 3
+    await host.add(password=start[:72] + "a")
+
+    assert (await host.login(password=start[:72] + "a")).status == 200
+    for wrong in (start[:72], start[:72] + "b", start[:71] + "aa", start[:72] + "aa"):
+        assert (await host.login(password=wrong)).status == 401
+
+
+async def test_ten_logins_at_once_hold_nobody_else_up(make_host: Make, loop_watchdog: LoopWatchdog) -> None:
+    host = await make_host(options=LocalOptions(bcrypt_cost=10, hash_threads=1))
+    await host.add()
+
+    logins = [asyncio.create_task(host.login(ALICE, OTHER)) for _ in range(10)]
+    answered = 0
+    while not all(login.done() for login in logins):
+        assert (await host.client.get("/api/v1/auth/status")).status == 200
+        answered += 1
+
+    assert [(await login).status for login in logins] == [401] * 10
+    assert answered > 30, "others were answered all the while"
 
 
 async def test_a_wrong_shape_is_422_and_quotes_no_password(host: LoginHost) -> None:

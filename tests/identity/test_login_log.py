@@ -1,4 +1,4 @@
-"""The line about a failed login, which programs such as fail2ban read: short, one line, the same for ever."""
+"""S-E5: the line about a failed login, which programs such as fail2ban read: short, one line, the same for ever."""
 
 from __future__ import annotations
 

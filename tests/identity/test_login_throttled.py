@@ -1,4 +1,7 @@
-"""Guessing over real HTTP: what attackers meet, what the owner of the account meets, and what the log says."""
+"""S-E10: guessing over real HTTP: what attackers meet, what the owner meets, and what the log says.
+
+S-E9: nobody gets an account by having its address elsewhere. That other requests stay fast is in bench/login.py.
+"""
 
 from __future__ import annotations
 
@@ -138,6 +141,18 @@ async def test_a_thousand_tries_from_one_address_and_from_two_hundred(make_host:
     assert all(int(answer.headers["Retry-After"]) > 0 for answer in [*one, *many] if answer.status == 429)
     assert (await home.login(cookies={"invoke_device": device})).status == 200
     assert (await at(host, "198.51.100.1").login(cookies={"invoke_device": device})).status == 200
+
+
+async def test_a_class_behind_one_address_logs_in_together(make_host: Make) -> None:
+    """By default: a try is charged before it is judged, and so many are judged at the same time."""
+    host = await make_host(throttle=ThrottleConfig())
+    names = [f"pupil{number}@example.org" for number in range(50)]
+    for name in names:
+        await host.add(name)
+
+    answers = await asyncio.gather(*(host.login(name) for name in names))
+
+    assert [answer.status for answer in answers] == [200] * 50
 
 
 async def test_guesses_sent_at_once_do_not_slip_through(make_host: Make) -> None:

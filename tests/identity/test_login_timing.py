@@ -1,4 +1,4 @@
-"""The time that a refused login takes does not tell why it was refused."""
+"""S-E4: the time that a refused login takes does not tell why it was refused."""
 
 from __future__ import annotations
 

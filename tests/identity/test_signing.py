@@ -1,4 +1,7 @@
-"""Signed tokens: each rule of RFC 8725 that we rely on, by a token that breaks it alone."""
+"""Signed tokens: each rule of RFC 8725 that we rely on, by a token that breaks it alone.
+
+D5: a token without an end is no token.
+"""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ from invoke_host.identity.sessions.service import IssuedToken, SessionService
 from invoke_host.identity.tokens import store as tokens
 from invoke_host.identity.users.model import User
 from invoke_host.identity.users.routes import ROUTES, USERS
+from invoke_host.owned import OWNED
 from invoke_host.storage import Storage
 from invoke_host.testing.app import AppMaker, run_app
 from invoke_host.testing.client import Answer, ApiClient
@@ -292,3 +293,10 @@ async def test_the_local_administrator_of_single_user_mode_looks_after_users_too
     assert (await api.patch(f"{ALL}/{bob.id}", {"is_active": False})).json()["is_active"] is False
     answer = checked(await api.post(ALL, NEW), 409, "POST", "")
     assert answer["detail"].startswith("no login provider of this host keeps passwords; ")
+
+
+async def test_an_administrator_sees_how_much_somebody_owns_before_removing_them(api: ApiClient, here: People) -> None:
+    made = checked(await api.post(ALL, NEW), 201, "POST", "")
+    owned = checked(await api.get(f"{ALL}/{made['user_id']}/content"), 200, "GET", "/{user_id}/content")
+    assert owned["content"] == {each.name: 0 for each in OWNED}
+    assert (await api.get(f"{ALL}/nobody/content")).status == 404

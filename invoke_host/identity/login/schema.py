@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from invoke_host.identity.users.schema import UserDTO
 from invoke_host.identity.users.values import display_name_of
@@ -69,6 +69,8 @@ def _shown(text: str) -> str:
 
 class MePatch(BaseModel):
     """Null and missing fields leave things as they are. A new password needs the current one."""
+
+    model_config = ConfigDict(extra="forbid")  # nobody is to think that their address or role was changed
 
     display_name: Annotated[str, AfterValidator(_shown)] | None = None
     current_password: SecretStr | None = None

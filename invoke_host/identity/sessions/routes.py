@@ -48,7 +48,7 @@ async def end_own_session(request: web.Request) -> web.Response:
 
 
 async def sessions_of_user(request: web.Request) -> web.Response:
-    """A user's sessions, the newest first; an empty list also for ids that nobody has."""
+    """A user's sessions, the newest first."""
     actor = _actor(request)
     found = await _service(request).of_user(request.match_info["user_id"])
     return json_response([session_dto(each, current=actor.session_id) for each in found])
@@ -89,9 +89,9 @@ ROUTES: tuple[Route, ...] = (
     Route("DELETE", f"{_OWN}/{{session_id}}", end_own_session, LOGGED_IN, "End an own session", "auth", scope="session",
           responses=((204, None), (404, None))),
     Route("GET", _OF_USER, sessions_of_user, ADMIN, "List a user's sessions", "users",
-          responses=((200, list[SessionDTO]),)),
+          responses=((200, list[SessionDTO]), (404, None))),
     Route("DELETE", _OF_USER, end_sessions_of_user, ADMIN, "End a user's sessions", "users",
-          responses=((200, EndedCount),)),
+          responses=((200, EndedCount), (404, None))),
     Route("DELETE", f"{_OF_USER}/{{session_id}}", end_session_of_user, ADMIN, "End a session of a user", "users",
           responses=((204, None), (404, None))),
 )  # fmt: skip

@@ -14,6 +14,7 @@ from invoke_host import ids
 from invoke_host.api import SYSTEM_USER_ID, BackgroundTask, NotAuthenticated, NotFound
 from invoke_host.audit.record import Origin, Target, append
 from invoke_host.clock import Clock, timestamp
+from invoke_host.identity.known import require_user
 from invoke_host.identity.sessions import store
 from invoke_host.identity.sessions.keys import KeyRing
 from invoke_host.identity.sessions.life import Lifetimes, Limits
@@ -91,15 +92,18 @@ class SessionService:
         return self.issue(session)
 
     async def of_user(self, user_id: str) -> list[Session]:
-        """The user's live sessions, the newest first."""
-        return [each for each in await self._storage.read(store.of_user, user_id) if self._is_live(each)]
+        """The user's live sessions, the newest first. Raises NotFound if there is no such user."""
+        return [each for each in await self._storage.read(_of_user, user_id) if self._is_live(each)]
 
     async def end(self, user_id: str, session_id: str, origin: Origin) -> None:
         """End one session of a user, noted in the audit log. Raises NotFound if the user has none of that id."""
         await self._storage.write(_end, user_id, session_id, origin, timestamp(self._clock.now()))
 
     async def end_all(self, user_id: str, origin: Origin, *, keep: str | None = None) -> int:
-        """End the user's sessions but the one to `keep`, noted in the audit log; how many there were."""
+        """End the user's sessions but the one to `keep`, noted in the audit log; how many there were.
+
+        Raises NotFound if there is no such user.
+        """
         return await self._storage.write(_end_all, user_id, keep, origin, timestamp(self._clock.now()))
 
     async def prune(self) -> int:
@@ -126,6 +130,13 @@ class SessionService:
         )
 
 
+def _of_user(conn: Connection, user_id: str) -> list[Session]:
+    found = store.of_user(conn, user_id)
+    if not found:
+        require_user(conn, user_id)
+    return found
+
+
 def _end(conn: Connection, user_id: str, session_id: str, origin: Origin, now: str) -> None:
     if not store.end(conn, session_id, user_id):
         raise NotFound("there is no such session")
@@ -136,6 +147,8 @@ def _end_all(conn: Connection, user_id: str, keep: str | None, origin: Origin, n
     count = store.end_all(conn, user_id, keep=keep)
     if count:
         append(conn, origin, "session.end", Target("user", user_id), details={"count": count}, now=now)
+    else:
+        require_user(conn, user_id)
     return count
 
 

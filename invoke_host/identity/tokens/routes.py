@@ -38,7 +38,7 @@ async def revoke_own_token(request: web.Request) -> web.Response:
 
 
 async def tokens_of_user(request: web.Request) -> web.Response:
-    """A user's tokens, the newest first; an empty list also for ids that nobody has."""
+    """A user's tokens, the newest first."""
     found = await _service(request).of_user(request.match_info["user_id"])
     return json_response([token_dto(each) for each in found])
 
@@ -65,7 +65,7 @@ ROUTES: tuple[Route, ...] = (
     Route("DELETE", f"{_OWN}/{{token_id}}", revoke_own_token, LOGGED_IN, "Revoke an own API token", "auth",
           scope="session", responses=((204, None), (404, None))),
     Route("GET", _OF_USER, tokens_of_user, ADMIN, "List a user's API tokens", "users",
-          responses=((200, list[TokenDTO]),)),
+          responses=((200, list[TokenDTO]), (404, None))),
     Route("DELETE", f"{_OF_USER}/{{token_id}}", revoke_token_of_user, ADMIN, "Revoke a user's API token", "users",
           responses=((204, None), (404, None))),
 )  # fmt: skip

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 from invoke_host.api import SYSTEM_USER_ID, Conflict, Forbidden, NotFound
 from invoke_host.audit.record import Origin, Target, append
 from invoke_host.clock import Clock, timestamp
+from invoke_host.identity.known import require_user
 from invoke_host.identity.tables import users
 from invoke_host.identity.tokens import store
 from invoke_host.identity.tokens.store import ApiToken
@@ -52,12 +53,19 @@ class TokenService:
         return Made(token, text)
 
     async def of_user(self, user_id: str) -> list[ApiToken]:
-        """The user's tokens, expired ones too, the newest first."""
-        return await self._storage.read(store.of_user, user_id)
+        """The user's tokens, expired ones too, the newest first. Raises NotFound if there is no such user."""
+        return await self._storage.read(_of_user, user_id)
 
     async def revoke(self, user_id: str, token_id: str, origin: Origin) -> None:
         """End a token of the user for good. Raises NotFound if they have none of that id."""
         await self._storage.write(_revoke, user_id, token_id, origin, timestamp(self._clock.now()))
+
+
+def _of_user(conn: Connection, user_id: str) -> list[ApiToken]:
+    found = store.of_user(conn, user_id)
+    if not found:
+        require_user(conn, user_id)
+    return found
 
 
 def _create(

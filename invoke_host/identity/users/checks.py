@@ -63,7 +63,10 @@ async def problems_of(values: Mapping[str, Any], accounts: PasswordAccounts | No
 
 
 async def _weak(accounts: PasswordAccounts, password: Secret, about: Sequence[str | None]) -> tuple[str, ...]:
-    return (await accounts.judge(password, about=[each for each in about if each])).problems
+    judgement = await accounts.judge(password, about=[each for each in about if each])
+    if not judgement.problems:
+        return ()
+    return (*judgement.problems[:-1], f"{judgement.problems[-1]} {judgement.hint}".rstrip())
 
 
 def _field(

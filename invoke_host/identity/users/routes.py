@@ -14,6 +14,7 @@ from invoke_host.identity.users.schema import (
     IdentityDTO,
     LinkBody,
     NewUserBody,
+    Owns,
     TransferBody,
     Transferred,
     UserDTO,
@@ -76,6 +77,12 @@ async def delete_user(request: web.Request) -> web.StreamResponse:
     """Remove a user with sessions, tokens and memberships. Their content stays unless told otherwise."""
     await _users(request).delete(_user_id(request), query_of(request, DeleteQuery).choice, origin_of(request))
     return web.Response(status=204)
+
+
+async def get_content(request: web.Request) -> web.StreamResponse:
+    """How much a user owns: what is kept, handed over or removed when they are deleted."""
+    shares = await _users(request).shares(_user_id(request))
+    return json_response({"content": {share.name: share.count for share in shares}})
 
 
 async def transfer_content(request: web.Request) -> web.StreamResponse:
@@ -156,6 +163,8 @@ ROUTES: tuple[Route, ...] = (
           responses=((200, UserDTO), (400, None), (404, None))),
     Route("DELETE", _ONE, delete_user, ADMIN, "Remove a user", "users", query=DeleteQuery,
           responses=((204, None), (400, None), (404, None), (409, None))),
+    Route("GET", f"{_ONE}/content", get_content, ADMIN, "Count content", "users",
+          responses=((200, Owns), (404, None))),
     Route("POST", f"{_ONE}/transfer", transfer_content, ADMIN, "Hand over content", "users", body=TransferBody,
           responses=((200, Transferred), (400, None), (404, None))),
     Route("GET", _IDENTITIES, list_identities, ADMIN, "List identities", "users",

@@ -136,6 +136,12 @@ class Transferred(BaseModel):
     transferred: dict[str, int]
 
 
+class Owns(BaseModel):
+    """How much of each kind a user owns."""
+
+    content: dict[str, int]
+
+
 class LinkBody(BaseModel):
     """An identity at a login provider: `subject` is the provider's own, never-changing id."""
 

@@ -4,6 +4,7 @@ import { call } from "./api.js";
 import { el } from "./dom.js";
 import { modal } from "./modal.js";
 import { query } from "./rows.js";
+import { contentOf } from "./user_content.js";
 import { userPicker } from "./user_picker.js";
 
 const CHOICES = [
@@ -13,7 +14,7 @@ const CHOICES = [
 ];
 
 // Resolves to true when the account is gone.
-export function deleteUser(user) {
+export async function deleteUser(user) {
   const name = user.display_name || user.email;
   const picker = userPicker("New owner", { without: user.user_id });
   picker.hidden = true;
@@ -31,6 +32,7 @@ export function deleteUser(user) {
     await call("DELETE", `/api/v1/auth/users/${encodeURIComponent(user.user_id)}?${query({ content: chosen(), to })}`);
   };
   const question = el("fieldset", {}, el("legend", {}, "What becomes of their pictures and queue history?"), radios);
+  const owned = el("p", { class: "quiet" }, await contentOf(user.user_id));
   const text = el("p", {}, "The account, its sessions and its API tokens are gone at once and can't be brought back.");
-  return modal(`Delete ${name}?`, [text, question, picker], { action: "Delete the account", submit, danger: true });
+  return modal(`Delete ${name}?`, [text, owned, question, picker], { action: "Delete the account", submit, danger: true });
 }
