@@ -8,6 +8,7 @@ import select
 import subprocess
 import sys
 import termios
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -63,9 +64,18 @@ class Terminal:
         self.expect(f"{question}: ")
         self.type(line)
 
-    def press(self, key: bytes) -> None:
-        """Press one key, such as Ctrl-C."""
-        os.write(self._screen, key)
+    def interrupt(self) -> int:
+        """Press Ctrl-C; returns the exit code.
+
+        As a person would, once more where nothing happens: Python misses the one that comes in the instant between
+        showing the question and waiting for the answer.
+        """
+        for _ in range(3):
+            os.write(self._screen, b"\x03")
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(_PATIENCE_S / 6)
+                break
+        return self.end()
 
     def end(self) -> int:
         """Read until the program ends; returns its exit code."""

@@ -76,8 +76,7 @@ def test_the_flag_for_standard_input_asks_where_that_is_a_terminal(four: Run, lo
 def test_ctrl_c_at_a_question_ends_at_once_and_changes_nothing(four: Run, local_root: Path) -> None:
     with Terminal.of_user_command("add", root=local_root) as terminal:
         terminal.expect("E-mail: ")
-        terminal.press(b"\x03")
-        assert terminal.end() == 130
+        assert terminal.interrupt() == 130
     assert "Traceback" not in terminal.screen
     assert listed(four) == []
 
