@@ -40,6 +40,7 @@ def application(parts: Parts, background: Background) -> web.Application:
         clock=parts.clock,
         config=WebSettings(
             single_user=single_user,
+            check_host=parts.authenticator.judges_requests,
             bind_host=config.server.host,
             public_url=config.server.public_url,
             version=invoke_host.__version__,

@@ -76,6 +76,11 @@ class Authenticator:
         """True when there is no login: the only provider is `none`."""
         return [provider.name for provider in self.providers] == ["none"]
 
+    @property
+    def judges_requests(self) -> bool:
+        """True when a provider recognises callers by the request alone, without login: none, or a proxy's header."""
+        return any(type(provider).from_request is not AuthProvider.from_request for provider in self.providers)
+
     def check_bind(self, host: str) -> None:
         """Raise StartupError if a provider refuses to serve on that address."""
         for provider in self.providers:

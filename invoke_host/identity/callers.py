@@ -12,7 +12,7 @@ from sqlalchemy.sql.functions import GenericFunction
 from invoke_host.api import SYSTEM_USER_ID, Actor, UserId
 from invoke_host.identity.groups.tables import group_members
 from invoke_host.identity.sessions.tables import sessions
-from invoke_host.identity.tables import users
+from invoke_host.identity.tables import identities, users
 from invoke_host.identity.tokens.tables import api_tokens
 from invoke_host.storage import PlainRow, PreparedSelect, quick
 
@@ -67,6 +67,11 @@ _BY_SESSION = _of_users(_SESSION, sessions.c.id, sessions)
 _BY_HASH = _of_users(_TOKEN, api_tokens.c.sha256, api_tokens)
 _BY_TOKEN_ID = _of_users(_TOKEN, api_tokens.c.id, api_tokens)
 _BY_USER = _of_users((), users.c.id)
+_LINKED = PreparedSelect(
+    select(identities.c.subject)
+    .where(identities.c.user_id == bindparam("user_id_"), identities.c.provider == bindparam("provider_"))
+    .limit(1)
+)
 
 
 class SessionRow:
@@ -130,6 +135,11 @@ def by_user(conn: Connection, user_id: str, provider: str = "") -> Actor | None:
     """An active user as a caller whom `provider` has recognised on the request, or None."""
     row = _BY_USER.first(conn, {"key_": user_id})
     return None if row is None else _actor(row, provider=provider)
+
+
+def is_linked(conn: Connection, user_id: str, provider: str) -> bool:
+    """Whether the user still has an identity at that provider."""
+    return _LINKED.first(conn, {"user_id_": user_id, "provider_": provider}) is not None
 
 
 def _actor(row: PlainRow, **more: Any) -> Actor:

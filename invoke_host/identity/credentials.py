@@ -174,6 +174,8 @@ class Credentials:
         if actor.token_id is not None:
             token = callers.by_token_id(conn, actor.token_id)
             return token.actor() if token is not None and _in_time(token, limits.now) else None
+        if not callers.is_linked(conn, actor.id, actor.provider):
+            return None  # an administrator has unlinked the identity that the provider vouched for
         return callers.by_user(conn, actor.id, actor.provider)
 
 

@@ -31,12 +31,14 @@ class OriginGuard:
         self._names = _LOCAL_NAMES | {
             name.lower() for name in (settings.public_host, settings.bind_host) if name and name not in _ANY_ADDRESS
         }
-        self._check_host = settings.single_user
+        self._check_host = settings.check_host
         # One look-up instead of parsing per request; bounded, because the header is the client's to choose.
         self._is_own_host = lru_cache(maxsize=256)(self._judge_host)
 
     def check_host(self, request: web.Request) -> None:
-        """Refuse names this host does not go by, in single-user mode; a foreign name pointed at us looks same-origin.
+        """Refuse names this host does not go by; a page of a foreign name that is pointed at us looks same-origin.
+
+        Only where requests alone say who calls: a session's cookie is not sent along by such a page.
 
         Addresses pass, because no DNS answer can make a page come from one. Raises Forbidden.
         """

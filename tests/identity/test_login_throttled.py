@@ -15,14 +15,15 @@ from typing import Any
 
 import pytest
 
-from invoke_host.api import Authenticated, Identity, Unavailable
+from invoke_host.api import Authenticated, Identity, Secret, Unavailable
 from invoke_host.config.schema import ThrottleConfig
+from invoke_host.identity.users.values import UserChange
 from invoke_host.storage import Storage
 from invoke_host.testing.clock import FakeClock
 from invoke_host.testing.fakes import FakeProvider
 from invoke_host.web.settings import WebSettings
 from tests.identity.conftest import Log
-from tests.identity.login_host import ALICE, OTHER, LoginHost, login_host, value_of
+from tests.identity.login_host import ALICE, OTHER, TESTS, LoginHost, login_host, value_of
 
 Make = Callable[..., Awaitable[LoginHost]]
 
@@ -96,6 +97,21 @@ async def test_the_owner_s_known_device_gets_in_while_the_account_is_attacked(ma
     assert (await host.login()).status == 429, "the attacker has gained nothing"
     renewed = value_of(answer, "invoke_device")
     assert (await host.login(cookies={"invoke_device": renewed})).status == 200
+
+
+async def test_devices_share_one_lane_and_a_new_password_makes_them_strangers(make_host: Make) -> None:
+    """Else whoever once had the password could collect devices, and guess with each of them."""
+    host = await make_host(throttle=NARROW)
+    devices = [value_of(await host.login(), "invoke_device") for _ in range(6)]
+    tries = [(await host.login(ALICE, OTHER, cookies={"invoke_device": each})).status for each in devices]
+    assert tries == [401] * 4 + [429] * 2
+    host.clock.advance(120)
+    user = await host.users.find(ALICE)
+    assert user is not None
+    await host.users.change(user.id, UserChange(password=Secret("another horse battery staple")), TESTS)
+    for _ in range(4):
+        await host.login(ALICE, OTHER)
+    assert (await host.login(ALICE, OTHER, cookies={"invoke_device": devices[0]})).status == 429
 
 
 async def test_a_known_device_that_guesses_is_slowed_down_too(make_host: Make) -> None:

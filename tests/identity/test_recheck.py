@@ -70,10 +70,15 @@ async def test_role_groups_and_name_are_those_of_now(host, actor_for):
 
 async def test_somebody_whom_a_provider_recognised_is_looked_up_as_a_user(host, storage):
     actor = await storage.read(callers.by_user, "alice", "proxy")
+    assert await host.credentials.recheck([actor]) == [None], "the proxy knows nobody of that account"
+    host.sql("INSERT INTO identities VALUES ('proxy', 'al', 'alice', 'al', '', NULL)")
     assert await host.credentials.recheck([actor]) == [actor]
     host.sql("UPDATE users SET is_admin = 1 WHERE id = 'alice'")
     assert await host.credentials.recheck([actor]) == [replace(actor, is_admin=True)]
     host.sql("UPDATE users SET is_active = 0 WHERE id = 'alice'")
+    assert await host.credentials.recheck([actor]) == [None]
+    host.sql("UPDATE users SET is_active = 1 WHERE id = 'alice'")
+    host.sql("DELETE FROM identities WHERE provider = 'proxy'")
     assert await host.credentials.recheck([actor]) == [None]
 
 

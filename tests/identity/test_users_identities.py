@@ -172,6 +172,9 @@ async def test_linking_is_for_identities_that_are_nobody(people: People) -> None
 
 async def test_unlinking_ends_the_sessions_and_a_password_here(people: People) -> None:
     ann = await people.add("Ann")
+    with pytest.raises(BadRequest, match="only way in"):
+        await people.service.unlink(ann.id, PROVIDER, ann.id, ROOT)
+    assert people.accounts.logins() != {}
     await people.service.link(ann.id, "ldap", "uid-1", "ann", ROOT)
 
     def begin(conn: Connection) -> None:
@@ -188,8 +191,16 @@ async def test_unlinking_ends_the_sessions_and_a_password_here(people: People) -
     with pytest.raises(NotFound):
         await people.service.unlink(ann.id, "ldap", "uid-1", ROOT)
 
+    await people.service.link(ann.id, "ldap", "uid-2", "ann", ROOT)
     await people.service.unlink(ann.id, PROVIDER, ann.id, ROOT)
     assert people.accounts.logins() == {}
+
+
+async def test_the_last_administrators_last_identity_stays(people: People) -> None:
+    root = await people.service.resolve(replace(ANN, admin=True), auto_create=True)
+    with pytest.raises(BadRequest, match="last administrator"):
+        await people.service.unlink(root.id, ANN.provider, ANN.subject, ROOT)
+    assert len(await people.service.identities(root.id)) == 1
 
 
 async def test_a_password_for_somebody_from_a_directory_is_a_second_way_in(people: People) -> None:

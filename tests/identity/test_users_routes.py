@@ -261,7 +261,7 @@ async def test_administrators_go_on_after_setting_their_own_password(
     assert session.id not in (mine.session.id, other.session.id)
 
 
-async def test_an_api_token_can_not_set_its_owners_password(
+async def test_an_api_token_can_make_no_way_to_log_in_as_administrator(
     here: People, login: tuple[ApiClient, SessionService]
 ) -> None:
     client, _ = login
@@ -280,7 +280,15 @@ async def test_an_api_token_can_not_set_its_owners_password(
     change = {"password": "another one 9"}
     assert (await client.patch(f"{ALL}/{root.id}", change, headers=headers)).status == 403
     assert (await client.patch(f"{ALL}/{root.id}", {"display_name": "R"}, headers=headers)).status == 200
-    assert (await client.patch(f"{ALL}/{bob.id}", change, headers=headers)).status == 200
+    for refused in (change, {"is_admin": True}, {"email": "eve@example.org"}):
+        assert (await client.patch(f"{ALL}/{bob.id}", refused, headers=headers)).status == 403
+    eve = {"email": "eve@example.org", "password": GOOD.reveal()}
+    assert (await client.post(ALL, {**eve, "is_admin": True}, headers=headers)).status == 403
+    link = {"provider": "ldap", "subject": "eve"}
+    assert (await client.post(f"{ALL}/{root.id}/identities", link, headers=headers)).status == 403
+    path = f"{ALL}/{root.id}/identities/{PROVIDER}/{root.id}"
+    assert (await client.delete(path, headers=headers)).status == 403
+    assert (await client.post(ALL, eve, headers=headers)).status == 201
 
 
 async def test_the_local_administrator_of_single_user_mode_looks_after_users_too(

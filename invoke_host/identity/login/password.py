@@ -73,7 +73,6 @@ class _Begun:
     attempt: Attempt
     ticket: Ticket
     account: User | None
-    device: str | None
 
     def failure(self, reason: Reason, provider: str | None = None) -> Failure:
         """This try, failed."""
@@ -131,12 +130,13 @@ class PasswordLogin:
         return await self._admit(begun, outcome.identity)
 
     async def _begin(self, attempt: Attempt) -> _Begun:
-        device = self._devices.known(attempt.device, attempt.name)
+        before = await self._storage.read(users_store.by_email, fold_login(attempt.name))
+        device = self._devices.known(attempt.device, attempt.name, None if before is None else before.auth_epoch)
         keys = keys_of(attempt.name, attempt.address, device)
 
         def charge(conn: Connection) -> _Begun:
             account = users_store.by_email(conn, fold_login(attempt.name))
-            return _Begun(attempt, self._throttle.charge(conn, keys), account, device)
+            return _Begun(attempt, self._throttle.charge(conn, keys), account)
 
         with self._logged_when_throttled(attempt):
             await self._throttle.check(keys)
@@ -161,7 +161,8 @@ class PasswordLogin:
             if isinstance(error, UserDisabled):
                 failure = replace(failure, account_id=error.user_id)
             raise await self._refused(failure) from error
-        device = self._devices.issue(begun.attempt.name, begun.device)
+        account = begun.account
+        device = self._devices.issue(begun.attempt.name, None if account is None else account.auth_epoch)
         return LoggedIn(user, self._sessions.issue(session), device)
 
     def _open(self, conn: Connection, begun: _Begun, identity: Identity, user: User) -> tuple[User, Session]:

@@ -95,7 +95,7 @@ class Throttle:
 
 
 def keys_of(name: str, address: str | None, device: str | None = None) -> tuple[str, ...]:
-    """What a try of that name is charged to; `device` is the id of a device that the account is known on."""
+    """What a try of that name is charged to; `device` names the lane of the devices that the account is known on."""
     if device is not None:
         return (f"device:{device[:64]}:{name_hash(name)}",)
     return (f"account:{name_hash(name)}", address_key(address))

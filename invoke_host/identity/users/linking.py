@@ -61,12 +61,22 @@ class Linking:
         append(conn, origin, "identity.link", target(user), details=details, now=now)
 
     def unlink(self, conn: Connection, user_id: str, provider: str, subject: str, origin: Origin, *, now: str) -> None:
-        """Let an identity be nobody; the user's sessions end. Raises NotFound."""
+        """Let an identity be nobody; the user's sessions end.
+
+        Raises NotFound, and BadRequest where an account with a password here, or the last administrator's only way in,
+        would be lost.
+        """
+        store.lock_users(conn)
         user = rules.existing(conn, user_id)
         if not identities.unlink(conn, user_id, provider, subject):
             raise NotFound(f"{user.email} has no such identity at {provider[:64]!r}.")
+        left = identities.identities_of(conn, user_id)
         if self.passwords is not None and provider == self.passwords.provider:
+            if not left:
+                raise BadRequest("That password is the user's only way in; deactivate or delete the user instead.")
             self.passwords.accounts.remove(conn, subject)
+        if not left:
+            rules.keep_an_admin(conn, user)
         store.change(conn, user_id, {"auth_epoch": user.auth_epoch + 1}, now=now)
         details = {"provider": provider, "subject": subject, "sessions_ended": sessions.end_all(conn, user_id)}
         append(conn, origin, "identity.unlink", target(user), details=details, now=now)

@@ -24,7 +24,7 @@ from invoke_host.identity.users.schema import (
     user_dto,
 )
 from invoke_host.identity.users.service import UserService
-from invoke_host.identity.users.values import UserChange
+from invoke_host.identity.users.values import UNSET, UserChange
 from invoke_host.web import (
     ADMIN,
     Route,
@@ -53,7 +53,10 @@ async def list_users(request: web.Request) -> web.StreamResponse:
 
 async def create_user(request: web.Request) -> web.StreamResponse:
     """Make an account with a password; 400 when the address is taken or the password too weak."""
-    user = await _users(request).create(body_of(request, NewUserBody).new_user, origin_of(request))
+    new = body_of(request, NewUserBody).new_user
+    if new.is_admin:
+        _refuse_tokens(request)
+    user = await _users(request).create(new, origin_of(request))
     return json_response(user_dto(user), 201)
 
 
@@ -68,6 +71,8 @@ async def change_user(request: web.Request) -> web.StreamResponse:
     Who sets their own password goes on with a new session, in X-Refreshed-Token and the cookie.
     """
     change = body_of(request, UserPatch).change
+    if change.password is not None or change.is_admin or change.email is not UNSET:
+        _refuse_tokens(request)
     if change.password is not None and actor_of(request).id == _user_id(request):
         return await _change_own(request, change)
     return json_response(user_dto(await _users(request).change(_user_id(request), change, origin_of(request))))
@@ -100,6 +105,7 @@ async def list_identities(request: web.Request) -> web.StreamResponse:
 
 async def link_identity(request: web.Request) -> web.StreamResponse:
     """Let an identity at a login provider be this user; 409 when it is somebody else."""
+    _refuse_tokens(request)
     body, user_id = body_of(request, LinkBody), _user_id(request)
     await _users(request).link(user_id, body.provider, body.subject, body.login, origin_of(request))
     linked = await _users(request).identities(user_id)
@@ -108,6 +114,7 @@ async def link_identity(request: web.Request) -> web.StreamResponse:
 
 async def unlink_identity(request: web.Request) -> web.StreamResponse:
     """Let an identity be nobody; all sessions of the user end."""
+    _refuse_tokens(request)
     match = request.match_info
     await _users(request).unlink(_user_id(request), match["provider"], match["subject"], origin_of(request))
     return web.Response(status=204)
@@ -120,9 +127,6 @@ async def review(request: web.Request, values: Mapping[str, Any]) -> Sequence[Fi
 
 async def _change_own(request: web.Request, change: UserChange) -> web.StreamResponse:
     caller = caller_of(request)
-    if caller.actor.token_id is not None:
-        # With a password of its choice, whoever has the token could log in and be rid of the token's limits and end.
-        raise Forbidden("log in for this: no API token may set its owner's password")
     if caller.session is None:
         return json_response(user_dto(await _users(request).change(_user_id(request), change, origin_of(request))))
     user, issued = await change_and_go_on(
@@ -140,6 +144,12 @@ async def _change_own(request: web.Request, change: UserChange) -> web.StreamRes
         if caller.carrier == "cookie":
             cookies.set_session(response, issued, secure_of(request))
     return response
+
+
+def _refuse_tokens(request: web.Request) -> None:
+    """For what makes a way to log in as administrator: with it, a token that leaks would outlive its end and scopes."""
+    if actor_of(request).token_id is not None:
+        raise Forbidden("log in for this: no API token may make administrators or change how somebody logs in")
 
 
 def _users(request: web.Request) -> UserService:

@@ -136,5 +136,6 @@ def system_refuses(what: str) -> BadRequest:
 def no_passwords_here() -> Conflict:
     """Nobody who could keep a password is configured."""
     return Conflict(
-        "no login provider of this host keeps passwords; name one that does, such as 'local', in [auth] providers"
+        "no login provider of this host keeps passwords; put `multiuser = true` into invoke-host.toml, or name one "
+        "that does, such as 'local', in [auth] providers"
     )

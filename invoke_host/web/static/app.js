@@ -88,12 +88,16 @@ function show(state) {
   find("connection").className = `badge ${state}`;
 }
 
+let unread = false; // the pictures could not be loaded, and the page says so
+
 async function start() {
   queue.refresh();
   try {
     await gallery.reload();
-    say([]);
+    if (unread) say([]); // what else is said is about a request, and stays
+    unread = false;
   } catch (error) {
+    unread = true;
     say(sentences(error));
   }
 }
