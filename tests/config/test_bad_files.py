@@ -153,9 +153,7 @@ def test_windows_line_ends_change_no_line_number(problems: Problems) -> None:
     ]
 
 
-def test_a_version_of_the_schema_is_no_setting_and_none_is_needed(
-    problems: Problems, loaded: Callable[..., object]
-) -> None:
+def test_a_version_of_the_schema_is_no_setting(problems: Problems, loaded: Callable[..., object]) -> None:
     """D30: a file without one starts, a file with one gets a line like any other unknown key."""
     loaded("multiuser = false\n")
     (line,) = problems('schema_version = "4.0.3"\n')

@@ -1,4 +1,4 @@
-"""Where each case of the security list that concerns accounts is shown; a test that is renamed or gone is found here."""
+"""Where each case of the security list that concerns accounts is shown; a test that is gone is found here."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ CASES = {
     "D25": "identity/test_users.py::test_one_address_is_one_account_however_it_is_typed",
     "D27": "identity/test_users_routes.py::test_a_user_is_made_read_changed_and_removed",
     "D29": "identity/test_users_leaving.py::test_legacy_content_is_handed_over_whole_or_in_part",
-    "D30": "config/test_bad_files.py::test_a_version_of_the_schema_is_no_setting_and_none_is_needed",
+    "D30": "config/test_bad_files.py::test_a_version_of_the_schema_is_no_setting",
 }
 
 
