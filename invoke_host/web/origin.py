@@ -31,7 +31,7 @@ class OriginGuard:
         self._names = _LOCAL_NAMES | {
             name.lower() for name in (settings.public_host, settings.bind_host) if name and name not in _ANY_ADDRESS
         }
-        self._check_host = settings.check_host
+        self._check_host = settings.single_user or settings.check_host
         # One look-up instead of parsing per request; bounded, because the header is the client's to choose.
         self._is_own_host = lru_cache(maxsize=256)(self._judge_host)
 

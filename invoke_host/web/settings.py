@@ -12,14 +12,14 @@ from invoke_host.web.addresses import TrustedProxies
 class WebSettings:
     """Facts about this host, fixed at start.
 
-    `single_user`: no login, every request is the local administrator. `check_host`: callers are recognised by their
-    requests alone (no login, or a proxy's header), so the Host header is checked, because nothing else keeps a foreign
-    web page out whose name was pointed at this host. `public_url` is where users reach the host behind a proxy (`https://host.example`).
+    `single_user`: no login, every request is the local administrator. There, and with `check_host` (a proxy's header
+    says who calls), the Host header is checked: nothing else keeps out a page whose name was pointed at this host.
+    `public_url` is where users reach the host behind a proxy (`https://host.example`).
     `trusted_proxies`: addresses and networks of the proxies whose word about clients is believed.
     """
 
     single_user: bool = True
-    check_host: bool = True
+    check_host: bool = False
     bind_host: str = "127.0.0.1"
     public_url: str | None = None
     version: str = "0"

@@ -126,14 +126,14 @@ async def test_a_foreign_name_is_403_on_unknown_paths_and_pages_too(client):
 
 
 async def test_where_sessions_say_who_calls_the_name_does_not_matter(make_app):
-    settings = WebSettings(single_user=False, check_host=False, version="0.0-test")
+    settings = WebSettings(single_user=False, version="0.0-test")
     client = await make_app([a_route("/do", PUBLIC)], config=settings)
     assert (await client.get("/do", headers={"Host": "any.example"})).status == 200
 
 
 async def test_where_a_proxys_header_says_who_calls_a_foreign_name_is_refused(make_app):
     """A page whose name was pointed at this host may set any header (DNS rebinding)."""
-    settings = WebSettings(single_user=False, public_url="https://host.example", version="0.0-test")
+    settings = WebSettings(single_user=False, check_host=True, public_url="https://host.example", version="0.0-test")
     client = await make_app([a_route("/do", PUBLIC)], config=settings)
     assert (await client.get("/do", headers={"Host": "evil.example"})).status == 403
     assert (await client.get("/do", headers={"Host": "host.example"})).status == 200
