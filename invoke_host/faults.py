@@ -26,7 +26,15 @@ FAILPOINT_NAMES: frozenset[str] = frozenset(
         "save.after_commit",
         "cancel.after_commit",
         "delete.after_commit",
+        "purge.before_commit",
+        "purge.after_commit",
+        "purge.before_tombstones",
         "migrate.mid",
+        "pictures.decode",
+        "upload.before_intent",
+        "upload.before_commit",
+        "upload.after_commit",
+        "download.half_written",
     }
 )
 

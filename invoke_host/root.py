@@ -4,6 +4,7 @@
 invoke-host.toml   configuration          blobs/    pictures and thumbnails       backups/  copies before upgrades
 invoke-host.db     SQLite database        models/   models in the diffusers layout  secrets/  keys and passwords
 run/host.json      URL and process of the running host, for the command line
+downloads/         archives that wait to be fetched
 ```
 """
 
@@ -56,6 +57,11 @@ class HostRoot:
         return self.path / "secrets"
 
     @property
+    def downloads(self) -> Path:
+        """Archives of pictures, until they are fetched; nothing here outlives its row in the database."""
+        return self.path / "downloads"
+
+    @property
     def run(self) -> Path:
         """What is true only while a host runs."""
         return self.path / "run"
@@ -68,7 +74,7 @@ class HostRoot:
         Raises:
             StartupError: a folder can't be made or written; names it and the cause.
         """
-        for folder in (self.path, self.models, self.backups, self.secrets, self.run):
+        for folder in (self.path, self.models, self.backups, self.secrets, self.downloads, self.run):
             try:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             except OSError as error:

@@ -29,6 +29,8 @@ class Actor:
     `groups` holds ids of groups. `token_scopes` is what an API token is good for, None for callers without one;
     `is_admin` is already False where a token lacks the scope `admin`.
 
+    `is_suspended`: the account is deactivated. No request has such a caller; what works for a user without them may.
+
     `facts` is what access policies looked up about the caller for this request, by policy name; two actors are equal
     without regard to it.
     """
@@ -37,6 +39,7 @@ class Actor:
     kind: Literal["anonymous", "user", "system"]
     display_name: str = ""
     is_admin: bool = False
+    is_suspended: bool = False
     groups: frozenset[str] = frozenset()
     provider: str = ""
     session_id: str | None = None

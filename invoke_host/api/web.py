@@ -52,6 +52,8 @@ class Route:
     streams. Plugin routes are mounted under `/x/<plugin>/`. GET routes answer HEAD as well, and a path that ends in a
     slash is found without it. The description in the API page is the handler's docstring.
 
+    With `raw_body` the handler reads the JSON body itself, to the byte; `body` is then only what the API page says of it.
+
     `review` is for handlers that refuse values which the model takes, such as a name that does not exist: it is asked
     when the model refuses other fields of a body, so that the client is told everything at once.
 
@@ -74,6 +76,7 @@ class Route:
     consumes: str = JSON_TYPE
     review: Review | None = None
     scope: Scope | None = None
+    raw_body: bool = False
 
     @property
     def needed_scope(self) -> Scope:

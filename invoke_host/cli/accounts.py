@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from invoke_host.config import LoadedConfig
     from invoke_host.identity.sessions.life import Lifetimes
     from invoke_host.identity.users.service import UserService
+    from invoke_host.plugins import Offers
     from invoke_host.storage import Storage
 
 T = TypeVar("T")
@@ -37,7 +38,8 @@ _DATABASE = "invoke-host.db"
 class Services:
     """What works on accounts.
 
-    `passwords` is None where no configured login provider keeps any; `lifetimes` say when a login is over.
+    `passwords` is None where no configured login provider keeps any; `lifetimes` say when a login is over; `offers` is
+    what the plugins hand out besides.
     """
 
     storage: Storage
@@ -46,6 +48,8 @@ class Services:
     lifetimes: Lifetimes
     clock: Clock
     origin: Origin
+    single_user: bool
+    offers: Offers
 
 
 class Accounts:
@@ -124,8 +128,9 @@ async def services(cli: CliContext) -> AsyncIterator[Services]:
             await provider.open()
             stack.push_async_callback(provider.close)
         passwords = provider.accounts if provider is not None else None
+        single_user = loaded.config.single_user
         users = UserService(storage, clock, accounts=passwords, provider=_name(provider), owned=OWNED)
-        yield Services(storage, users, passwords, loaded.config.auth.sessions, clock, _origin())
+        yield Services(storage, users, passwords, loaded.config.auth.sessions, clock, _origin(), single_user, offers)
 
 
 def _check_root(cli: CliContext, loaded: LoadedConfig) -> None:

@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, str] = {
     "queue": "invoke_host.cli.commands.queue:queue",
     "users": "invoke_host.cli.commands.users:users",
     "audit": "invoke_host.cli.commands.audit:audit",
+    "access": "invoke_host.cli.commands.access:access",
     "secrets": "invoke_host.cli.commands.secrets:secrets",
     "config": "invoke_host.cli.commands.config:config",
     "plugins": "invoke_host.cli.commands.plugins:plugins",

@@ -6,10 +6,13 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from invoke_host.api import Event
+from invoke_host.blobs.sweep import sweep_task
 from invoke_host.compose.parts import Parts
-from invoke_host.images import tombstones
+from invoke_host.images.removal import Undertaker
+from invoke_host.images.services.trashing import expiry_task
 from invoke_host.plugins import HostServices, Outcome, Supervisor
 from invoke_host.queue.dispatcher import Dispatcher
+from invoke_host.queue.placing import placements
 from invoke_host.queue.store import batches
 
 
@@ -35,6 +38,9 @@ async def start_background(parts: Parts, services: HostServices, stack: AsyncExi
     parts.hub.listen(tell_plugins)
     await parts.executor.start()
     stack.push_async_callback(parts.executor.stop, 0.0)
+    stack.push_async_callback(parts.decoder.close)
+    await parts.downloads.open()
+    stack.push_async_callback(parts.downloads.close)
     await parts.registry.startup(services)
     stack.push_async_callback(parts.registry.shutdown, services)
     dispatcher = Dispatcher(
@@ -46,11 +52,19 @@ async def start_background(parts: Parts, services: HostServices, stack: AsyncExi
         hub=parts.hub,
         log=parts.log,
         config=config.queue,
+        placements=placements(parts.access, parts.owners, parts.log),
     )
     own = [
         parts.hub.prune_task(config.events.keep),
         batches.prune_task(parts.storage, parts.clock),
-        tombstones.sweep_task(parts.storage, parts.blobs, parts.clock, lambda: dispatcher.saving),
+        sweep_task(parts.storage, parts.blobs, parts.clock, lambda: dispatcher.saving),
+        expiry_task(
+            parts.storage,
+            parts.clock,
+            Undertaker(parts.storage, parts.blobs),
+            trash_days=config.images.trash_days,
+        ),
+        parts.downloads.expiry_task(),
         *parts.accounts.tasks(),
     ]
     supervisor = Supervisor([*(Outcome("host", task) for task in own), *parts.offers.background_tasks()], parts.log)

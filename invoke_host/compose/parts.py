@@ -10,11 +10,17 @@ from invoke_host.access import AccessEngine
 from invoke_host.api import BlobStore, Executor
 from invoke_host.clock import Clock
 from invoke_host.compose.accounts import Accounts, make_accounts
+from invoke_host.compose.sight import BoardSight
 from invoke_host.config import LoadedConfig
 from invoke_host.events.hub import EventHub
+from invoke_host.identity.afresh import Owners, owners
 from invoke_host.identity.authenticate import Authenticator, only_system
+from invoke_host.images.downloads.service import Downloads
 from invoke_host.models.service import ModelCatalog
+from invoke_host.pictures.client import PictureDecoder
+from invoke_host.pictures.process import DecoderSettings
 from invoke_host.plugins import Offers, PluginRegistry
+from invoke_host.root import HostRoot
 from invoke_host.storage import Storage
 
 
@@ -35,6 +41,9 @@ class Parts:
     models: ModelCatalog
     hub: EventHub
     executor: Executor
+    decoder: PictureDecoder
+    owners: Owners
+    downloads: Downloads
 
 
 def make_parts(
@@ -59,6 +68,8 @@ def make_parts(
         credentials=None if single_user else accounts.credentials,
     )
     authenticator.check_bind(config.server.host)
+    access = AccessEngine(offers.actions(), offers.resource_types(), offers.policies())
+    who = owners(storage, access, single_user=single_user)
     return Parts(
         loaded=loaded,
         log=log,
@@ -67,7 +78,7 @@ def make_parts(
         offers=offers,
         storage=storage,
         blobs=blobs,
-        access=AccessEngine(offers.actions(), offers.resource_types(), offers.policies()),
+        access=access,
         accounts=accounts,
         authenticator=authenticator,
         models=ModelCatalog(
@@ -81,6 +92,19 @@ def make_parts(
             log,
             concurrent_writers=storage.backend.capabilities.concurrent_writers,
             recheck=None if single_user else accounts.credentials.recheck,
+            sight=BoardSight(storage, access),
         ),
         executor=offers.executor(),
+        decoder=PictureDecoder(log, DecoderSettings(max_pixels=config.images.max_upload_megapixels * 1_000_000)),
+        owners=who,
+        downloads=Downloads(
+            storage,
+            blobs,
+            access,
+            clock,
+            log,
+            folder=HostRoot(loaded.root).downloads,
+            owners=who,
+            keep_minutes=config.images.download_minutes,
+        ),
     )

@@ -23,7 +23,9 @@ def broken_rules(loaded: LoadedConfig, wrong: Collection[str] = ()) -> Iterator[
     if sound("auth", "multiuser", "server.host"):
         yield from _open_door(loaded)
     if sound("access") and not loaded.config.access.policies:
-        yield loaded.problem("access.policies", 'names no policy, so nobody may do anything; use ["admin", "owner"]')
+        yield loaded.problem(
+            "access.policies", "names no policy, so nobody may do anything; leave it out for the usual ones"
+        )
 
 
 def open_secrets(loaded: LoadedConfig) -> Iterator[str]:

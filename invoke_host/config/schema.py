@@ -132,7 +132,7 @@ class AuthConfig(Section):
 class AccessConfig(Section):
     """Who may do what."""
 
-    policies: Names = ("admin", "owner")
+    policies: Names = ("admin", "owner", "visibility", "grants", "tokens", "suspended")
     """Rules that are asked about every resource, built-in ones and plugins'. Order does not change the result."""
 
 
@@ -192,6 +192,28 @@ class QueueConfig(Section):
     """Seconds that running items get to finish when the host is told to stop; the rest is queued again."""
 
 
+class ImagesConfig(Section):
+    """Pictures that people send and delete."""
+
+    trash_days: int = Field(default=30, ge=0, le=3650)
+    """Days that deleted images stay in the trash, from which they can be restored; 0 deletes at once."""
+    max_upload_mb: int = Field(default=50, ge=1, le=1024)
+    """Largest file that can be uploaded, in MiB."""
+    max_upload_megapixels: int = Field(default=64, ge=1, le=1000)
+    """Largest picture that can be uploaded, in millions of pixels; looked at before it is decoded."""
+    download_minutes: int = Field(default=60, ge=1, le=10080)
+    """Minutes that an archive waits to be fetched."""
+
+
+class StoredConfig(Section):
+    """What user interfaces may keep for a user: workflows, presets, prompts, client state."""
+
+    max_workflow_kb: int = Field(default=4096, ge=16, le=65536)
+    """Largest workflow, in KiB of JSON."""
+    max_client_state_kb: int = Field(default=8192, ge=64, le=1048576)
+    """What all values of one user's client state may take together, in KiB."""
+
+
 class EventsConfig(Section):
     """The event stream to browsers and programs."""
 
@@ -220,6 +242,8 @@ class HostConfig(Section):
     plugins: PluginsConfig = PluginsConfig()
     generation: GenerationConfig = GenerationConfig()
     queue: QueueConfig = QueueConfig()
+    images: ImagesConfig = ImagesConfig()
+    stored: StoredConfig = StoredConfig()
     events: EventsConfig = EventsConfig()
     logging: LoggingConfig = LoggingConfig()
 

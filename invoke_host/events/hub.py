@@ -5,7 +5,7 @@ time (PostgreSQL), ids are given out before commit and may become visible out of
 for a moment (`gaps`), and events stay in the order of their ids.
 
 Where callers can lose their rights (`recheck`), every event is sent only to streams whose callers were checked after
-the event was made.
+the event was made. What it hangs on who sees a board is asked for at that moment as well (`sight`).
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ from invoke_host import ids
 from invoke_host.api import Actor, BackgroundTask, Event, Health, StorageError, UserId
 from invoke_host.clock import Clock
 from invoke_host.events import store
+from invoke_host.events.audience import unknown
 from invoke_host.events.gaps import Gaps
 from invoke_host.events.relay import Listener, Relay
 from invoke_host.events.revalidate import Recheck, Revalidator
+from invoke_host.events.sight import Lookout, Seen, Sight
 from invoke_host.events.subscription import Subscription
 from invoke_host.storage import Storage, quick
 
@@ -54,7 +56,9 @@ class EventHub:
         keepalive_s: float = 15.0,
         concurrent_writers: bool | None = None,
         recheck: Recheck | None = None,
+        sight: Sight | None = None,
     ) -> None:
+        """Without `sight` nobody sees a board: what goes to those who see one reaches only those who get it anyway."""
         self.keepalive_s = keepalive_s
         self._storage = storage
         self._clock = clock
@@ -68,6 +72,7 @@ class EventHub:
         self._rights = (
             None if recheck is None else Revalidator(recheck, self._subscriptions, self._start_over, clock, log)
         )
+        self._lookout = Lookout(sight, self._subscriptions, self._start_over, log)
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._stopped = False
@@ -81,6 +86,7 @@ class EventHub:
         if self._rights is not None:
             self._storage.on_commit(self._rights.wake)
             self._rights.start()
+        self._lookout.start()
         self._task = asyncio.create_task(self._run(), name="event hub")
 
     async def stop(self) -> None:
@@ -95,6 +101,7 @@ class EventHub:
             self._task = None
         if self._rights is not None:
             await self._rights.stop()
+        await self._lookout.stop()
         await self._relay.stop()
 
     def listen(self, listener: Listener) -> None:
@@ -132,13 +139,14 @@ class EventHub:
             return subscription
         try:
             missed = await self._storage.read(_missed, last_event_id, position)
+            seen = await self._lookout.look(missed or (), [subscription])
         except BaseException:
             subscription.close()
             raise
         if missed is None:
             subscription.resync(self._position, self._clock.now())
         else:
-            subscription.preload(missed)
+            subscription.preload(missed, seen.by(subscription.actor))
         return subscription
 
     @property
@@ -149,9 +157,10 @@ class EventHub:
     async def health(self) -> Health:
         """Degraded while events can't be read, until they can again; failed when nothing reads them any more."""
         checked = self._rights is None or self._rights.alive
+        checked = checked and self._lookout.alive
         if self._task is None or self._task.done() or not self._relay.alive or not checked:
             return Health("events", "failed", "events are not sent any more; restart the host")
-        trouble = self._trouble or self._relay.trouble
+        trouble = self._trouble or self._relay.trouble or self._lookout.trouble
         return Health("events", "degraded" if trouble else "ok", trouble)
 
     def prune_task(self, keep: int, interval_s: float = 60.0) -> BackgroundTask:
@@ -188,9 +197,10 @@ class EventHub:
             if events and self._rights is not None:
                 await self._rights.check()
             ready = events if self._gaps is None else self._gaps.in_order(self._position, events)
+            seen = await self._lookout.look(ready, self._subscriptions)
             for event in ready:
                 self._position = event.id or self._position
-                self._fan_out(event)
+                self._fan_out(event, seen)
             if ready:
                 self._relay.advance(self._position)
             if len(ready) < BATCH:
@@ -214,9 +224,9 @@ class EventHub:
     def _start_over(self, subscription: Subscription) -> None:
         subscription.resync(self._position, self._clock.now())
 
-    def _fan_out(self, event: Event) -> None:
+    def _fan_out(self, event: Event, seen: Seen | None = None) -> None:
         for subscription in self._subscriptions:
-            subscription.offer(event)
+            subscription.offer(event, unknown if seen is None else seen.by(subscription.actor))
 
 
 _span = quick(store.span)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, Row, delete, func, insert, select
 
 from invoke_host.api import Event, UserId
 from invoke_host.events.tables import outbox
@@ -25,21 +25,46 @@ class Span:
     last: int
 
 
-def append(conn: Connection, kind: str, payload: Mapping[str, Any], audience: UserId | None, *, now: str) -> None:
+def append(
+    conn: Connection,
+    kind: str,
+    payload: Mapping[str, Any],
+    audience: UserId | None,
+    *,
+    now: str,
+    board_id: str | None = None,
+    except_board_id: str | None = None,
+    except_user_id: UserId | None = None,
+) -> None:
     """Write an event; clients get it after the caller's transaction commits, and never if it does not.
 
-    `audience` is the user whom it concerns (administrators see it too); None = everybody. `now` is a `clock.timestamp`.
+    `audience` is the user whom it concerns (administrators see it too); None = everybody. With `board_id` it also goes
+    to all who see that board when it is sent, and None is then nobody in particular. Those who see `except_board_id`
+    and the user `except_user_id` don't get it. `now` is a `clock.timestamp`.
     """
     conn.execute(
         insert(outbox).values(
-            kind=kind, audience=audience, payload=orjson.dumps(dict(payload)).decode(), created_at=now
+            kind=kind,
+            audience=audience,
+            payload=orjson.dumps(dict(payload)).decode(),
+            created_at=now,
+            board_id=board_id,
+            except_board_id=except_board_id,
+            except_user_id=except_user_id,
         )
     )
 
 
-_READ = select(outbox.c.id, outbox.c.kind, outbox.c.payload, outbox.c.audience, outbox.c.created_at).order_by(
-    outbox.c.id
-)
+_READ = select(
+    outbox.c.id,
+    outbox.c.kind,
+    outbox.c.payload,
+    outbox.c.audience,
+    outbox.c.created_at,
+    outbox.c.board_id,
+    outbox.c.except_board_id,
+    outbox.c.except_user_id,
+).order_by(outbox.c.id)
 
 
 def read_after(conn: Connection, last_id: int, limit: int, *, up_to: int | None = None) -> list[Event]:
@@ -47,12 +72,12 @@ def read_after(conn: Connection, last_id: int, limit: int, *, up_to: int | None 
     query = _READ.where(outbox.c.id > last_id).limit(limit)
     if up_to is not None:
         query = query.where(outbox.c.id <= up_to)
-    return [_event(*row) for row in conn.execute(query)]
+    return [_event(row) for row in conn.execute(query)]
 
 
 def read_ids(conn: Connection, ids: Sequence[int]) -> list[Event]:
     """Those of the given events that exist, oldest first."""
-    return [_event(*row) for row in conn.execute(_READ.where(outbox.c.id.in_(ids)))]
+    return [_event(row) for row in conn.execute(_READ.where(outbox.c.id.in_(ids)))]
 
 
 def span(conn: Connection) -> Span:
@@ -76,11 +101,18 @@ def prune(conn: Connection, keep: int) -> int:
     return conn.execute(delete(outbox).where(outbox.c.id <= through)).rowcount
 
 
-def _event(event_id: int, kind: str, payload: str, audience: str | None, created_at: str) -> Event:
+def _event(row: Row[*tuple[Any, ...]]) -> Event:
     return Event(
-        kind=kind,
-        payload=orjson.loads(payload),
-        audience=None if audience is None else UserId(audience),
-        created_at=datetime.fromisoformat(created_at).replace(tzinfo=UTC),
-        id=event_id,
+        kind=row.kind,
+        payload=orjson.loads(row.payload),
+        audience=_user(row.audience),
+        created_at=datetime.fromisoformat(row.created_at).replace(tzinfo=UTC),
+        id=row.id,
+        board_id=row.board_id,
+        except_board_id=row.except_board_id,
+        except_user_id=_user(row.except_user_id),
     )
+
+
+def _user(user_id: str | None) -> UserId | None:
+    return None if user_id is None else UserId(user_id)

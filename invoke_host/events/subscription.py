@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final, Self
 
 from invoke_host.api import Actor, Event
-from invoke_host.events.audience import may_see
+from invoke_host.events.audience import Sees, may_see, unknown
 
 #: Kind of the event that tells a client to read everything afresh: some events did not or will not reach it.
 RESYNC: Final = "resync"
@@ -20,6 +20,9 @@ MAX_WAITING = 256
 
 class Subscription:
     """An async iterator of events for one actor; ends when the hub stops or after `close()`. Use as a context manager.
+
+    While it is `held`, because it can't be told whether its caller may see an event, nothing kept gets in: a client
+    must not go on behind an event that it may have missed. The next `resync` ends that.
 
     Events with an id come in order and once. An `Event` of kind `resync` carries the id to resume from. `actor` is
     replaced when the caller's rights change, and the stream ends with the caller's credential, at `good_until` (seconds
@@ -37,6 +40,7 @@ class Subscription:
     ) -> None:
         self.actor = actor
         self.good_until = good_until
+        self.held = False
         self._leave = leave
         self._after = after
         self._missed: deque[Event] = deque()
@@ -45,21 +49,30 @@ class Subscription:
         self._wake = asyncio.Event()
         self._closed = False
 
-    def preload(self, events: Sequence[Event]) -> None:
+    def preload(self, events: Sequence[Event], sees: Sees = unknown) -> None:
         """Put what the client missed before what has come in since it was registered.
 
         It does not count against `max_waiting`, or the first live event after a long absence would throw it all away;
         whoever read it has bounded it (`hub.MAX_REPLAY`).
         """
-        self._missed.extend(event for event in events if may_see(self.actor, event))
+        answers = [may_see(self.actor, event, sees) for event in events]
+        if None in answers:
+            self.held = True
+            self._waiting.clear()  # comes after what can't be told
+            return
+        self._missed.extend(event for event, answer in zip(events, answers, strict=True) if answer)
         self._wake.set()
 
-    def offer(self, event: Event) -> None:
+    def offer(self, event: Event, sees: Sees = unknown) -> None:
         """Queue a live event if this actor may see it and has not had it yet (from another process).
 
         A full queue, with what was missed before it, turns into one `resync`; a passing event just goes.
         """
-        if not may_see(self.actor, event) or (event.id is not None and event.id <= self._after):
+        if event.id is not None and (self.held or event.id <= self._after):
+            return
+        answer = may_see(self.actor, event, sees)
+        if not answer:
+            self.held |= answer is None
             return
         if len(self._waiting) >= self._max_waiting:
             if event.id is not None:
@@ -71,6 +84,7 @@ class Subscription:
     def resync(self, position: int, now: datetime) -> None:
         """Replace all that waits by one `resync`: the state that the client then reads includes it."""
         self._after = position
+        self.held = False
         self._missed.clear()
         self._waiting.clear()
         self._waiting.append(Event(kind=RESYNC, payload={}, audience=self.actor.id, created_at=now, id=position))

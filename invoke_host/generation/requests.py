@@ -60,6 +60,9 @@ class GenerationRequest(BaseModel):
     prepend: Annotated[bool, Field(description="Before the caller's other waiting items.")] = False
     origin: Annotated[Label | None, Field(description="Free word: where the request comes from.")] = None
     destination: Annotated[Label | None, Field(description="Free word: where the pictures are to go.")] = None
+    board_id: Annotated[
+        Text | None, Field(max_length=64, description="The board to put the pictures on; null = on none.")
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,7 @@ class ResolvedRequest:
     cfg_scale: float
     seed: int
     scheduler: str
+    board_id: str | None = None
 
     def to_json(self) -> str:
         """Text for a queue row; `from_json` reads it back."""
@@ -92,11 +96,14 @@ class ResolvedRequest:
 
     def job(self, job_id: str, record: ModelRecord, staging: Path) -> Job:
         """What the executor gets. The metadata is what the reference writes into pictures (its section 7.5)."""
-        own = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("model", "model_hash")}
+        own = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _NOT_OF_THE_JOB}
         return Job(id=job_id, model=record.offer, staging=staging, metadata=core_metadata(own, record), **own)
 
 
 _RESOLVED = TypeAdapter(ResolvedRequest)
+
+#: Fields that say nothing about how the picture is made, or say it in the host's own words.
+_NOT_OF_THE_JOB = frozenset({"model", "model_hash", "board_id"})
 
 
 class Catalog(Protocol):
@@ -131,6 +138,7 @@ def resolve(request: GenerationRequest, catalog: Catalog, *, new_seed: Callable[
         "steps": request.steps or defaults.steps,
         "cfg_scale": float(request.cfg_scale or defaults.cfg_scale),
         "scheduler": request.scheduler or defaults.scheduler,
+        "board_id": request.board_id,
     }
     return [ResolvedRequest(seed=(first + k) % SEED_RANGE, **shared) for k in range(request.count)]
 

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from invoke_host.access.engine import AccessEngine
 from invoke_host.api import Actor
+from invoke_host.audit.record import Origin
+from invoke_host.images import changes, trash
 from invoke_host.images.access import DELETE
-from invoke_host.images.store import COUNTED_COLUMNS, remove
 from invoke_host.images.tables import images
+from invoke_host.images.trash import Discarded
 
 #: Images deleted in one transaction.
 STEP = 200
+
+#: Which images, beside those that the actor may delete.
+INTERMEDIATE: ColumnElement[bool] = images.c.is_intermediate.is_(True)
+UNCATEGORIZED: ColumnElement[bool] = images.c.board_id.is_(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +34,7 @@ class Scope:
 class Step:
     """What one step deleted, and what is left to look at; None at the end."""
 
-    names: list[str]
+    discarded: Discarded
     rest: Scope | None
 
 
@@ -38,19 +44,24 @@ def scope(conn: Connection) -> Scope:
 
 
 def delete_step(
-    conn: Connection, access: AccessEngine, actor: Actor, within: Scope, *, intermediates_only: bool, now: str
+    conn: Connection,
+    access: AccessEngine,
+    actor: Actor,
+    within: Scope,
+    which: ColumnElement[bool],
+    *,
+    origin: Origin,
+    now: str,
+    keep: bool = True,
 ) -> Step:
-    """Delete the next images that the actor may delete, oldest first."""
-    query = (
-        select(*COUNTED_COLUMNS)
-        .where(images.c.id > within.after, images.c.id <= within.through, access.predicate(actor, DELETE.name))
+    """Delete the next such images that the actor may delete, oldest first."""
+    found = conn.execute(
+        select(images.c.id, images.c.name)
+        .where(images.c.id > within.after, images.c.id <= within.through, which, access.predicate(actor, DELETE.name))
         .order_by(images.c.id)
         .limit(STEP)
-        .with_for_update()
-    )
-    if intermediates_only:
-        query = query.where(images.c.is_intermediate)
-    found = conn.execute(query).all()
-    remove(conn, found, now=now)
+    ).all()
+    names = [row.name for row in found]
+    rows = changes.locked(conn, names, which, access.predicate(actor, DELETE.name))
     rest = Scope(found[-1].id, within.through) if len(found) == STEP else None
-    return Step([row.name for row in found], rest)
+    return Step(trash.discard(conn, access, actor, names, rows, origin=origin, now=now, keep=keep), rest)

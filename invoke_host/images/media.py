@@ -14,11 +14,11 @@ import stat
 from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from aiohttp import ETag, hdrs, web
 
-from invoke_host.images.rows import FileFacts
+from invoke_host.api import Gone
 
 #: Files up to this size are read in one go on a thread; larger ones, and their parts, in pieces of it.
 PIECE_BYTES = 512 * 1024
@@ -34,6 +34,24 @@ _MAX_THUMBNAIL_BYTES = 4 * 1024 * 1024
 _KEEP = "private, max-age=31536000, immutable"
 #: Several users: kept, but each use asks whether this caller may still see it (304 if so).
 _ASK = "private, no-cache"
+
+
+class FileFacts(Protocol):
+    """What must be true of a file. `size_bytes` is None for small files, which are compared with their hash."""
+
+    @property
+    def sha256(self) -> str:
+        """Of its content, in hexadecimal; also its ETag."""
+        ...
+
+    @property
+    def size_bytes(self) -> int | None:
+        """Its size."""
+        ...
+
+    def gone(self) -> Gone:
+        """The error to raise when it is not true."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

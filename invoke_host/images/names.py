@@ -6,6 +6,7 @@ import re
 from typing import NewType
 
 from invoke_host import ids
+from invoke_host.api import NotFound
 
 ImageName = NewType("ImageName", str)
 
@@ -20,6 +21,11 @@ def new_name() -> ImageName:
 def is_name(text: str) -> bool:
     """True if the text can be an image's name at all; everything else is answered 404 without asking anybody."""
     return _NAME.fullmatch(text) is not None
+
+
+def unknown(name: str) -> NotFound:
+    """The one answer for an image that does not exist and for one that may not be seen."""
+    return NotFound(f"There is no image {name[:64]!r}.")
 
 
 def image_key(name: str) -> str:

@@ -12,17 +12,22 @@ from invoke_host.api import FieldProblem, InvalidInput
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which images; None = no matter. `search` is text looked for in the metadata and the date, in any case."""
+    """Which images; None = no matter. `search` is what somebody typed (images.search.asking), `day` is 2026-11-23.
+
+    `board_id` NO_BOARD: those on no board, and the caller's own on boards that they do not see.
+    """
 
     categories: frozenset[str] | None = None
     is_intermediate: bool | None = None
     origin: str | None = None
     search: str | None = None
+    board_id: str | None = None
+    day: str | None = None
 
     @property
     def counted(self) -> bool:
         """True if the counters alone can say how many images match."""
-        return self.origin is None and not self.search
+        return self.origin is None and not self.search and self.day is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,18 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, bindparam, select
+from sqlalchemy import ColumnElement, Connection, bindparam, case, exists, null, select
+from sqlalchemy.sql.elements import True_
 
 from invoke_host.access.engine import AccessEngine
 from invoke_host.api import Actor, Gone
+from invoke_host.boards.access import ABOVE
+from invoke_host.boards.access import VIEW as SEE_BOARD
+from invoke_host.identity.naming import shown_name
+from invoke_host.identity.tables import users
 from invoke_host.images.access import VIEW
-from invoke_host.images.names import is_name
-from invoke_host.images.store import unknown
-from invoke_host.images.tables import images
+from invoke_host.images.names import is_name, unknown
+from invoke_host.images.tables import image_texts, images
 from invoke_host.storage import PlainRow, PreparedSelect, quick
 
 #: Where images are served, relative to the host's root so that it works behind a path prefix.
@@ -24,8 +28,8 @@ BASE_URL = "api/v1/images/i"
 #: The columns that say in which stream of a listing an image is.
 KIND_COLUMNS = (images.c.category, images.c.is_intermediate, images.c.starred)
 
-#: The columns of an image that a listing has to read; it knows the kind, as that is what it looks for.
-LISTED_COLUMNS = (
+# The columns of an image that are the same for all who see it.
+_PLAIN_COLUMNS = (
     images.c.id,
     images.c.name,
     images.c.origin,
@@ -36,14 +40,36 @@ LISTED_COLUMNS = (
     images.c.session_id,
     images.c.node_id,
     images.c.has_workflow,
+    images.c.user_id,
 )
 
-#: The columns of an image that `dto` takes, in this order.
-DTO_COLUMNS = (*LISTED_COLUMNS, *KIND_COLUMNS)
+
+#: The columns that `dto` takes, in this order, without the board: for whom that can't be said in the same statement.
+DTO_COLUMNS = (*_PLAIN_COLUMNS, null().label("board_id"), *KIND_COLUMNS)
+
+
+def listed_columns(access: AccessEngine, actor: Actor) -> tuple[ColumnElement[Any], ...]:
+    """What a listing has to read of an image; it knows the kind, as that is what it looks for."""
+    return _columns(access.predicate(actor, SEE_BOARD.name, ABOVE))[0]
+
+
+def dto_columns(access: AccessEngine, actor: Actor) -> tuple[ColumnElement[Any], ...]:
+    """The columns that `dto` takes, in this order; the board only where the actor sees it."""
+    return _columns(access.predicate(actor, SEE_BOARD.name, ABOVE))[1]
+
+
+@lru_cache(1024)
+def _columns(board_seen: ColumnElement[bool]) -> tuple[tuple[ColumnElement[Any], ...], ...]:
+    board: ColumnElement[Any] = images.c.board_id
+    if not isinstance(board_seen, True_):
+        seen = exists().where(ABOVE.id == images.c.board_id, board_seen).correlate(images)
+        board = case((seen, images.c.board_id)).label("board_id")
+    listed = (*_PLAIN_COLUMNS, board)
+    return listed, (*listed, *KIND_COLUMNS)
 
 
 def dto(row: PlainRow) -> dict[str, Any]:
-    """An image as clients get it (schema.ImageDTO), from a row of DTO_COLUMNS. Plain, for it is the hot path."""
+    """An image as clients get it (schema.ImageDTO), but for its owner's name (`name_owners`). Plain: it is hot."""
     (
         _,
         name,
@@ -55,6 +81,8 @@ def dto(row: PlainRow) -> dict[str, Any]:
         session_id,
         node_id,
         workflow,
+        user_id,
+        board_id,
         category,
         temporary,
         starred,
@@ -76,8 +104,29 @@ def dto(row: PlainRow) -> dict[str, Any]:
         "starred": starred == 1,
         "has_workflow": workflow == 1,
         "image_subfolder": "",
-        "board_id": None,
+        "board_id": board_id,
+        "user_id": user_id,
+        "owner_username": None,
     }
+
+
+def name_owners(conn: Connection, actor: Actor, items: Sequence[dict[str, Any]]) -> None:
+    """Fill in who the owners of these images are, as the actor may know them."""
+    owners = list({item["user_id"] for item in items})
+    few = len(owners) <= 2  # nearly always
+    rows = (
+        [row for owner in owners for row in _OWNER.all(conn, {"owner_": owner})]
+        if few
+        else conn.execute(_OWNERS, {"owners_": owners}).all()
+    )
+    shown = {row[0]: shown_name(row[1], row[2], to_admin=actor.is_admin) for row in rows}
+    for item in items:
+        item["owner_username"] = shown.get(item["user_id"])
+
+
+_PEOPLE = select(users.c.id, users.c.display_name, users.c.email)
+_OWNER = PreparedSelect(_PEOPLE.where(users.c.id == bindparam("owner_")))
+_OWNERS = _PEOPLE.where(users.c.id.in_(bindparam("owners_", expanding=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +145,9 @@ class FileFacts:
 @quick
 def get(conn: Connection, access: AccessEngine, actor: Actor, name: str) -> dict[str, Any]:
     """One image as clients get it. Raises NotFound if there is none or the actor may not see it."""
-    return dto(_one(conn, access, actor, name, _DTO))
+    found = dto(_one(conn, access, actor, name, dto_columns(access, actor)))
+    name_owners(conn, actor, [found])
+    return found
 
 
 @quick
@@ -104,6 +155,13 @@ def metadata(conn: Connection, access: AccessEngine, actor: Actor, name: str) ->
     """What the picture's file says about how it was made, None if it says nothing. Raises NotFound."""
     text = _one(conn, access, actor, name, _METADATA)[0]
     return None if text is None else orjson.loads(text)
+
+
+@quick
+def workflow(conn: Connection, access: AccessEngine, actor: Actor, name: str) -> tuple[str | None, str | None]:
+    """Workflow and graph that the picture's file carries, as JSON text; None for what it does not. Raises NotFound."""
+    texts = _one(conn, access, actor, name, _WORKFLOW)
+    return texts[0], texts[1]
 
 
 @quick
@@ -124,13 +182,15 @@ def by_names(conn: Connection, access: AccessEngine, actor: Actor, names: Sequen
     wanted = list({name for name in names if is_name(name)})
     if not wanted:
         return []
-    query = select(*DTO_COLUMNS).where(access.predicate(actor, VIEW.name), images.c.name.in_(wanted))
+    query = select(*dto_columns(access, actor)).where(access.predicate(actor, VIEW.name), images.c.name.in_(wanted))
     found = {image["image_name"]: image for image in map(dto, conn.execute(query))}
+    name_owners(conn, actor, list(found.values()))
     return [found[name] for name in names if name in found]
 
 
-_DTO = DTO_COLUMNS
-_METADATA = (images.c.metadata,)
+_METADATA = (image_texts.c.metadata,)
+_WORKFLOW = (image_texts.c.workflow, image_texts.c.graph)
+_OF_TEXTS = frozenset({_METADATA, _WORKFLOW})
 _FILES = (images.c.sha256, images.c.size_bytes, images.c.thumbnail_sha256)
 _NAME = (images.c.name,)
 
@@ -148,4 +208,6 @@ def _one(
 
 @lru_cache(4096)
 def _one_statement(allowed: ColumnElement[bool], columns: tuple[ColumnElement[Any], ...]) -> PreparedSelect:
-    return PreparedSelect(select(*columns).where(images.c.name == bindparam("name_"), allowed))
+    texts = image_texts.c.image_id == images.c.id
+    statement = select(*columns).select_from(images.outerjoin(image_texts, texts) if columns in _OF_TEXTS else images)
+    return PreparedSelect(statement.where(images.c.name == bindparam("name_"), allowed))

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
+from invoke_host.images.editing import Patch
 from invoke_host.images.query import Filters, ListQuery, Order, decode_cursor
-from invoke_host.images.store import Patch
 
 Category = Literal["general", "mask", "control", "user", "other"]
 Origin = Literal["internal", "external"]
@@ -24,7 +24,10 @@ Name = Annotated[str, StringConstraints(max_length=255)]
 
 
 class ImageDTO(BaseModel):
-    """An image. URLs are relative to the host's root. `board_id` is null for an image on no board."""
+    """An image. URLs are relative to the host's root. `board_id` is null where the caller sees no board that it is on.
+
+    `owner_username` is the owner's display name, else the part of their address before the @.
+    """
 
     image_name: str
     image_url: str
@@ -43,10 +46,12 @@ class ImageDTO(BaseModel):
     has_workflow: bool
     image_subfolder: str = ""
     board_id: str | None = None
+    user_id: str
+    owner_username: str | None
 
 
 class ImagePage(BaseModel):
-    """A page of images. `next_cursor` is null at the end; `total` stops at 10,000 for `search_term`, `image_origin`."""
+    """A page of images. `next_cursor` is null at the end; `total` stops at 200 for `search_term`, `image_origin`."""
 
     items: list[ImageDTO]
     offset: int
@@ -136,10 +141,12 @@ class NamesQuery(BaseModel):
     image_origin: Origin | None = Field(None, description="Made here (internal) or uploaded (external).")
     categories: list[Category] | None = Field(None, max_length=5, description="Any of these categories.")
     is_intermediate: bool | None = Field(None, description="Only intermediate images, or only others.")
-    board_id: str | None = Field(None, max_length=64, description="`none`: images on no board.")
+    board_id: str | None = Field(None, max_length=64, description="Only that board; `none`: those on no board.")
     order_dir: Literal["ASC", "DESC"] = Field("DESC", description="Oldest or newest first.")
     starred_first: bool = Field(True, description="Starred images before all others.")
-    search_term: str | None = Field(None, max_length=255, description="Text in the metadata or the date.")
+    search_term: str | None = Field(
+        None, max_length=255, description="Words of the prompts, the model, seed or date; all must match."
+    )
 
     @field_validator("search_term")
     @classmethod
@@ -155,7 +162,8 @@ class NamesQuery(BaseModel):
             categories=None if self.categories is None else frozenset(self.categories),
             is_intermediate=self.is_intermediate,
             origin=self.image_origin,
-            search=self.search_term or None,
+            search=(self.search_term or "").strip() or None,
+            board_id=self.board_id,
         )
 
     @property

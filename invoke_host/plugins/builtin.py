@@ -34,7 +34,7 @@ class Makers:
 
 
 class BuiltinPlugin:
-    """Policies `admin` and `owner`, login `none`, blob store `filesystem`, executor `local`, and the slices' words."""
+    """The policies of `access.policies`, login `none`, blob store `filesystem`, executor `local`, and the slices' words."""
 
     manifest = PluginManifest(
         name="builtin",
@@ -60,27 +60,24 @@ class BuiltinPlugin:
 
     @hookimpl
     def invoke_actions(self) -> Iterable[Action]:
-        """What can be done to images and queue items."""
-        from invoke_host.images import access as images
-        from invoke_host.queue import access as queue
+        """What can be done in each slice."""
+        from invoke_host.vocabulary import ACTIONS
 
-        return [*images.ACTIONS, *queue.ACTIONS]
+        return ACTIONS
 
     @hookimpl
     def invoke_resource_types(self) -> Iterable[ResourceType]:
-        """Images and queue items."""
-        from invoke_host.images import access as images
-        from invoke_host.queue import access as queue
+        """The kinds of things of each slice."""
+        from invoke_host.vocabulary import RESOURCES
 
-        return [images.RESOURCE, queue.RESOURCE]
+        return RESOURCES
 
     @hookimpl
     def invoke_policies(self) -> Iterable[Policy]:
-        """Administrators may do everything, owners what is theirs."""
-        from invoke_host.access.policies.admin import AdminPolicy
-        from invoke_host.access.policies.owner import OwnerPolicy
+        """What `docs/explanation/access.md` tells, one policy for each paragraph."""
+        from invoke_host.access.policies import BUILTIN
 
-        return [AdminPolicy(), OwnerPolicy()]
+        return [policy() for policy in BUILTIN]
 
     @hookimpl
     def invoke_executors(self, host: HostView) -> Iterable[Executor]:

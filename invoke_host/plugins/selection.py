@@ -20,7 +20,7 @@ BUILT_IN: Mapping[Provides, frozenset[str]] = MappingProxyType(
         "storage": frozenset(),
         "blobs": frozenset({"filesystem"}),
         "auth": frozenset({"none"}),
-        "policy": frozenset({"admin", "owner"}),
+        "policy": frozenset({"admin", "owner", "visibility", "grants", "tokens", "suspended"}),
         "executor": frozenset({"local"}),
     }
 )

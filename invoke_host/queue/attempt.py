@@ -27,7 +27,8 @@ from invoke_host.api import (
 from invoke_host.clock import Clock, timestamp
 from invoke_host.generation.requests import ResolvedRequest
 from invoke_host.models.service import ModelRecord
-from invoke_host.queue.persist import persist
+from invoke_host.queue.persist import patiently, persist
+from invoke_host.queue.placing import Placement, Placements, nowhere, on_no_board
 from invoke_host.queue.save import NotStoredError, Saver, disk_error
 from invoke_host.queue.store import finish, lease
 from invoke_host.queue.store.items import QueueItem
@@ -65,6 +66,7 @@ class Attempt:
     lost: bool = False
     saving: bool = False
     device: str | None = None
+    board_id: str | None = None
     outputs: list[JobOutput] = field(default_factory=list)
 
 
@@ -83,6 +85,7 @@ class AttemptRunner:
         *,
         most_deaths: int,
         stopping: asyncio.Event,
+        placements: Placements = nowhere,
     ) -> None:
         self._storage = storage
         self._blobs = blobs
@@ -93,6 +96,7 @@ class AttemptRunner:
         self._log = log
         self._most_deaths = most_deaths
         self._stopping = stopping
+        self._placements = placements
         self._saver = Saver(storage, blobs, clock, log)
 
     @property
@@ -150,6 +154,7 @@ class AttemptRunner:
             raise ExecutionError(
                 "This item was written by another version of the host and can't be read any more. Enqueue it anew."
             ) from error
+        attempt.board_id = request.board_id
         record = await self._models.require(request.model)
         staging = await asyncio.to_thread(self._blobs.staging, attempt.token)
         return request.job(attempt.token, record, staging)
@@ -180,10 +185,21 @@ class AttemptRunner:
     async def _save(self, attempt: Attempt, job: Job, engine_s: float) -> None:
         attempt.saving = True
         result = await self._saver.save(
-            attempt.token, job.staging, attempt.outputs, device=attempt.device, engine_s=engine_s
+            attempt.token,
+            job.staging,
+            attempt.outputs,
+            device=attempt.device,
+            engine_s=engine_s,
+            placement=await self._placement(attempt),
         )
         if result == "lost":
             self._log.info("a picture came too late and was dropped", item_id=attempt.item.id)
+
+    async def _placement(self, attempt: Attempt) -> Placement:
+        owner_id, board_id = attempt.item.user_id, attempt.board_id
+        if board_id is None:
+            return on_no_board
+        return await patiently(self._log, "placement", lambda: self._placements(owner_id, board_id))
 
     async def _failed(self, attempt: Attempt, event: JobFailed) -> None:
         if not event.retry:

@@ -19,6 +19,7 @@ from invoke_host.clock import Clock, timestamp
 from invoke_host.config.schema import QueueConfig
 from invoke_host.faults import failpoint
 from invoke_host.queue.attempt import Attempt, AttemptRunner, Emitter, Models
+from invoke_host.queue.placing import Placements, nowhere
 from invoke_host.queue.store import bulk, lease
 from invoke_host.queue.store.claim import claim, claimable
 from invoke_host.queue.store.items import QueueItem
@@ -51,6 +52,7 @@ class Dispatcher:
         *,
         config: QueueConfig | None = None,
         poll_s: float = POLL_S,
+        placements: Placements = nowhere,
     ) -> None:
         settings = config or QueueConfig()
         self._storage = storage
@@ -73,6 +75,7 @@ class Dispatcher:
             log,
             most_deaths=settings.max_worker_deaths,
             stopping=self._stopping,
+            placements=placements,
         )
         self._loops: list[asyncio.Task[None]] = []
         self._claim_trouble = self._watch_trouble = ""

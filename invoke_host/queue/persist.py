@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
@@ -32,11 +32,16 @@ async def persist(
 
     The unit must be safe to run again after a commit whose answer was lost. Other errors come out at once.
     """
+    return await patiently(log, unit.__name__, lambda: storage.write(unit, *args, **kwargs))
+
+
+async def patiently(log: FilteringBoundLogger, name: str, call: Callable[[], Awaitable[T]]) -> T:
+    """What `call` returns, called again while the database is locked or away; `name` says in the log what it is."""
     wait_s = FIRST_WAIT_S
     while True:
         try:
-            return await storage.write(unit, *args, **kwargs)
+            return await call()
         except (StorageUnavailable, StorageReadOnly) as error:
-            log.warning("a result can't be written, trying again", unit=unit.__name__, error=str(error))
+            log.warning("a result can't be written, trying again", unit=name, error=str(error))
             await asyncio.sleep(wait_s)
             wait_s = min(2 * wait_s, LONGEST_WAIT_S)

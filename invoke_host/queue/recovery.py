@@ -13,10 +13,10 @@ from sqlalchemy import Connection, select
 from structlog.typing import FilteringBoundLogger
 
 from invoke_host.api import BlobStore
+from invoke_host.blobs.sweep import finish_tombstones
 from invoke_host.clock import Clock, timestamp
 from invoke_host.images.names import image_key
 from invoke_host.images.tables import images
-from invoke_host.images.tombstones import finish_tombstones
 from invoke_host.queue.store import lease
 from invoke_host.storage import Storage
 

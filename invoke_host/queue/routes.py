@@ -261,7 +261,7 @@ ROUTES: tuple[Route, ...] = (
         body=GenerationRequest,
         review=_more_problems,
         scope="generate",
-        responses=((201, EnqueueResult), (200, EnqueueResult), (409, None), (429, None)),
+        responses=((201, EnqueueResult), (200, EnqueueResult), (404, None), (409, None), (429, None)),
     ),
     _route("GET", f"{_ROOT}/list_all", list_all, "List the newest items", list[QueueItemDTO], query=ListQuery),
     _route("GET", f"{_ROOT}/item_ids", item_ids, "List ids of items", ItemIdsPage, query=IdsQuery),

@@ -1,7 +1,7 @@
 """The save protocol: a finished picture gets its final name and its row, or neither, whatever crashes in between.
 
 1. The staged files are read and compared with what the worker says it wrote.
-2. An intent is committed: tombstones of the final names (`images.tombstones`). From here on the next start removes the
+2. An intent is committed: tombstones of the final names (`blobs.tombstones`). From here on the next start removes the
    files, unless the row is there.
 3. The files are adopted: fsync, rename, fsync of the folder.
 4. One transaction: image rows, item completed, counters, event, and the intent is gone; only if the lease still holds.
@@ -29,6 +29,7 @@ from invoke_host.images import tombstones
 from invoke_host.images.names import image_key, new_name, thumbnail_key
 from invoke_host.images.store import SavedOutput
 from invoke_host.queue.persist import persist
+from invoke_host.queue.placing import Placement, on_no_board
 from invoke_host.queue.store import finish
 from invoke_host.storage import Storage
 
@@ -68,6 +69,15 @@ class _Picture:
     saved: SavedOutput
 
 
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """What is written of an attempt beside its pictures, and the board that these go on."""
+
+    device: str | None
+    engine_s: float
+    placement: Placement
+
+
 class Saver:
     """Stores what an attempt made. Its methods belong to the event loop; files are touched on threads."""
 
@@ -84,7 +94,14 @@ class Saver:
         return frozenset(self._names)
 
     async def save(
-        self, token: str, staging: Path, outputs: Sequence[JobOutput], *, device: str | None, engine_s: float
+        self,
+        token: str,
+        staging: Path,
+        outputs: Sequence[JobOutput],
+        *,
+        device: str | None,
+        engine_s: float,
+        placement: Placement = on_no_board,
     ) -> Literal["completed", "lost"]:
         """Store the outputs and complete the item that this lease is on; "lost" if it does not hold any more.
 
@@ -100,7 +117,7 @@ class Saver:
         names = [picture.saved.name for picture in pictures]
         self._names.update(names)
         try:
-            result = await self._store(token, names, pictures, device, engine_s)
+            result = await self._store(token, names, pictures, _Ending(device, engine_s, placement))
         except Exception:
             self._names.difference_update(names)
             raise
@@ -109,12 +126,12 @@ class Saver:
         return result
 
     async def _store(
-        self, token: str, names: Sequence[str], pictures: Sequence[_Picture], device: str | None, engine_s: float
+        self, token: str, names: Sequence[str], pictures: Sequence[_Picture], ending: _Ending
     ) -> Literal["completed", "lost"]:
         await self._intend(names)
         try:
             await asyncio.to_thread(self._adopt, pictures)
-            result = await self._finish(token, pictures, device, engine_s)
+            result = await self._finish(token, pictures, ending)
         except OSError as error:
             await self._bury(names)
             raise disk_error(error) from error
@@ -140,12 +157,17 @@ class Saver:
             self._blobs.adopt(picture.output.image, image_key(picture.saved.name))
             self._blobs.adopt(picture.output.thumbnail, thumbnail_key(picture.saved.name))
 
-    async def _finish(
-        self, token: str, pictures: Sequence[_Picture], device: str | None, engine_s: float
-    ) -> Literal["completed", "lost"]:
-        saved = [picture.saved for picture in pictures]
+    async def _finish(self, token: str, pictures: Sequence[_Picture], ending: _Ending) -> Literal["completed", "lost"]:
         return await persist(
-            self._storage, self._log, finish.complete, token, saved, device=device, engine_s=engine_s, now=self._now()
+            self._storage,
+            self._log,
+            finish.complete,
+            token,
+            [picture.saved for picture in pictures],
+            device=ending.device,
+            engine_s=ending.engine_s,
+            now=self._now(),
+            placement=ending.placement,
         )
 
     async def _bury(self, names: Sequence[str]) -> None:

@@ -73,6 +73,7 @@ class ItemRequest(BaseModel):
     cfg_scale: float
     seed: int
     scheduler: str
+    board_id: str | None = None
 
 
 class QueueItemSummary(BaseModel):

@@ -15,6 +15,7 @@ import orjson
 from invoke_host import ids
 from invoke_host.access.engine import AccessEngine
 from invoke_host.api import Actor, FieldProblem, Forbidden, StorageConflict, UserId
+from invoke_host.boards.access import ADD
 from invoke_host.clock import Clock, timestamp
 from invoke_host.config.schema import QueueConfig
 from invoke_host.faults import failpoint
@@ -60,6 +61,7 @@ class QueueService:
 
         Raises:
             InvalidInput: the model or scheduler is unknown or unusable.
+            NotFound, Forbidden: the board, which is asked once more when a picture is stored.
             Conflict: the key was used for a different request.
             TooManyRequests: the queue is full.
         """
@@ -78,6 +80,8 @@ class QueueService:
             known = await self._storage.read(earlier, batch)
             if known is not None:
                 return known
+        if request.board_id is not None:
+            await self._storage.read(self._access.authorize, actor, ADD.name, request.board_id)
         if request.model is not None:
             await self._models.find(request.model)
         resolved = [each.to_json() for each in resolve(request, self._models, new_seed=ids.new_seed)]
@@ -246,5 +250,7 @@ def _user(actor: Actor) -> UserId:
 
 
 def _digest(queue_id: str, request: GenerationRequest) -> str:
-    content = [queue_id, request.model_dump(mode="json")]
+    # A field that is younger than a key must not change what the key stands for.
+    younger = {"board_id"} if request.board_id is None else set()
+    content = [queue_id, request.model_dump(mode="json", exclude=younger)]
     return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()

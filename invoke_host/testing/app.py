@@ -13,8 +13,7 @@ from aiohttp import web
 from structlog.typing import FilteringBoundLogger
 
 from invoke_host.access import AccessEngine
-from invoke_host.access.policies.admin import AdminPolicy
-from invoke_host.access.policies.owner import OwnerPolicy
+from invoke_host.access.policies import BUILTIN
 from invoke_host.api import (
     Action,
     Actor,
@@ -48,6 +47,9 @@ CALLERS: Mapping[str, Actor] = MappingProxyType(
         "admin": Actor(UserId("admin"), "user", "Admin", is_admin=True, provider="test"),
     }
 )
+
+#: The rules of a host whose configuration names none.
+BUILTIN_POLICIES: tuple[Policy, ...] = tuple(policy() for policy in BUILTIN)
 
 
 class CallerProvider(AuthProvider):
@@ -87,7 +89,7 @@ async def run_app(
     callers: Mapping[str, Actor] = CALLERS,
     actions: Iterable[Action] = (),
     resources: Iterable[ResourceType] = (),
-    policies: Iterable[Policy] = (AdminPolicy(), OwnerPolicy()),
+    policies: Iterable[Policy] = BUILTIN_POLICIES,
     services: Mapping[web.AppKey[Any], Any] | None = None,
     config: WebSettings | None = None,
     health: Sequence[HealthCheck] = (),

@@ -11,6 +11,7 @@ import structlog
 from invoke_host.api import Event
 from invoke_host.clock import Clock
 from invoke_host.events.hub import EventHub
+from invoke_host.events.sight import Seen
 from invoke_host.storage import Storage
 
 #: How long `next` waits before it gives up; an event that takes longer does not come.
@@ -73,9 +74,9 @@ class _RecordingHub(EventHub):
         super().__init__(storage, clock, structlog.get_logger("invoke_host.testing"), poll_s=_POLL_S)
         self._record = record
 
-    def _fan_out(self, event: Event) -> None:
+    def _fan_out(self, event: Event, seen: Seen | None = None) -> None:
         self._record.record(event)
-        super()._fan_out(event)
+        super()._fan_out(event, seen)
 
 
 @asynccontextmanager

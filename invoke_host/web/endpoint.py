@@ -91,7 +91,7 @@ class Endpoint:
         self._query = None if route.query is None else QueryReader(route.query)
         self._body = (
             None
-            if route.body is None
+            if route.body is None or route.raw_body
             else BodyReader(route.body, route.body_limit_bytes, None if route.review is None else self._review)
         )
 

@@ -7,6 +7,7 @@ too, with the traceback; the client gets neither traceback nor driver message.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from typing import Any
 
@@ -59,6 +60,8 @@ def answer_to(error: Exception, request: web.Request, log: FilteringBoundLogger)
         return _logged(error, request, log, 503, "Service unavailable", "the database is busy or away; try again")
     if isinstance(error, StorageReadOnly):
         return _logged(error, request, log, 507, "Insufficient storage", "the database takes no changes at the moment")
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return _logged(error, request, log, 507, "Insufficient storage", "there is no room on the host's disk")
     if isinstance(error, HookFailed):
         return _logged(error, request, log, 500, "Internal error", f"plugin {error.plugin!r} failed")
     return _logged(error, request, log, 500, "Internal error", "something went wrong on the server")

@@ -38,7 +38,7 @@ class QueryReader:
         try:
             model = self._model.model_validate(values)
         except ValidationError as error:
-            raise InvalidInput(list(_problems(error, "query"))) from None
+            raise InvalidInput(list(problems_of(error, "query"))) from None
         if "\0" in request.query_string:
             _refuse_nul(values, "query")
         return model
@@ -79,7 +79,7 @@ class BodyReader:
         return value
 
     async def _all_problems(self, request: web.Request, raw: bytes, error: ValidationError) -> list[FieldProblem]:
-        problems = list(_problems(error, "body"))
+        problems = list(problems_of(error, "body"))
         try:
             values = from_json(raw)
         except ValueError:
@@ -164,9 +164,10 @@ def path_int(request: web.Request, name: str) -> int:
     return int(text)
 
 
-def _problems(error: ValidationError, part: str) -> Iterator[FieldProblem]:
+def problems_of(error: ValidationError, *where: str) -> Iterator[FieldProblem]:
+    """What pydantic finds wrong, one problem for each place below `where`."""
     for detail in error.errors(include_url=False, include_context=False, include_input=False):
-        yield FieldProblem((part, *detail["loc"]), _message(detail), detail["type"])
+        yield FieldProblem((*where, *detail["loc"]), _message(detail), detail["type"])
 
 
 def _message(detail: ErrorDetails) -> str:

@@ -42,9 +42,10 @@ _PAGES = {
     "/docs": ("docs.html", DOCS_POLICY),
 }
 _FILES = (
-    "account.css", "account.js", "api.js", "app.css", "app.js", "docs.css", "docs.js", "dom.js", "gallery.js",
-    "gate.js", "groups.js", "icon.svg", "menu.js", "modal.js", "password.js", "queue.js", "rows.js", "sessions.js",
-    "shell.js", "tokens.js", "user_content.js", "user_delete.js", "user_picker.js", "user_transfer.js", "users.js",
+    "account.css", "account.js", "api.js", "app.css", "app.js", "board_dialogs.js", "boards.css", "boards.js",
+    "docs.css", "docs.js", "dom.js", "downloads.js", "gallery.js", "gate.js", "groups.js", "icon.svg", "menu.js",
+    "modal.js", "password.js", "queue.js", "rows.js", "selection.js", "sessions.js", "share.js", "shell.js",
+    "tokens.js", "upload.js", "user_content.js", "user_delete.js", "user_picker.js", "user_transfer.js", "users.js",
     "viewer.js",
 )  # fmt: skip
 _SWAGGER = ("swagger-ui-bundle.js", "swagger-ui.css")

@@ -68,7 +68,7 @@ BAD_FILES: dict[str, tuple[str, list[str]]] = {
     ),
     "no policy": (
         "[access]\npolicies = []\n",
-        ['2: access.policies: names no policy, so nobody may do anything; use ["admin", "owner"]'],
+        ["2: access.policies: names no policy, so nobody may do anything; leave it out for the usual ones"],
     ),
 }
 

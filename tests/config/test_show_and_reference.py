@@ -51,7 +51,7 @@ def test_every_setting_is_shown_with_value_and_origin(loaded: Load) -> None:
     assert set(rows) == {key for key, _ in leaves(HostConfig)}
     assert (rows["server.port"].text(), rows["server.port"].origin) == ("1", "invoke-host.toml:2")
     assert (rows["server.public_url"].text(), rows["server.public_url"].origin) == ("(none)", "default")
-    assert rows["access.policies"].text() == '["admin", "owner"]'
+    assert rows["access.policies"].text() == '["admin", "owner", "visibility", "grants", "tokens", "suspended"]'
 
 
 def test_no_secret_is_shown_whatever_its_type_and_place(loaded: Load) -> None:

@@ -33,8 +33,8 @@ class Oracle:
 
     requests: dict[str, Enqueued] = field(default_factory=dict)
     canceled: set[int] = field(default_factory=set)
-    deletions: set[str] = field(default_factory=set)  # pictures whose deletion was asked for
-    deleted: set[str] = field(default_factory=set)  # and answered
+    #: What may have become of pictures that somebody deleted: live, trash, gone. One word once it was answered.
+    fates: dict[str, set[str]] = field(default_factory=dict)
 
     def problems(self, root: Path, *, finished: bool) -> Iterator[str]:
         """What is wrong in a root folder whose host has stopped; `finished`: it had the time to work everything off."""
@@ -44,6 +44,14 @@ class Oracle:
             yield from self._items(db, finished=finished)
             yield from self._pictures(db, root / "blobs", finished=finished)
             yield from _counters(db)
+
+    def ask(self, name: str, fate: str) -> None:
+        """From the question on the picture may have that fate."""
+        self.fates.setdefault(name, {"live"}).add(fate)
+
+    def answer(self, name: str, fate: str) -> None:
+        """From the answer on it must."""
+        self.fates[name] = {fate}
 
     def _items(self, db: sqlite3.Connection, *, finished: bool) -> Iterator[str]:
         rows = {row["id"]: row for row in db.execute("SELECT * FROM queue_items")}
@@ -84,14 +92,16 @@ class Oracle:
                 wanted = hashlib.sha256(paint(*prompts[row["queue_item_id"]])).hexdigest()
                 if wanted != row["sha256"]:
                     yield f"image {name} of item {row['queue_item_id']} is another picture than was asked for"
-            if name in self.deleted:
-                yield f"image {name} was answered as deleted and is there"
+            found = "live" if row["deleted_at"] is None else "trash"
+            if found not in self.fates.get(name, {"live"}):
+                yield f"image {name} should be {self.fates[name]} and is {found}"
         without = db.execute(
             "SELECT count(*) FROM queue_items WHERE status = 'completed'"
             " AND id NOT IN (SELECT queue_item_id FROM images)"
         ).fetchone()[0]
-        if not len(self.deleted) <= without <= len(self.deletions):
-            yield f"{without} completed items have no picture; {len(self.deletions)} pictures were to be deleted"
+        least, most = (sum(map(test, self.fates.values())) for test in ({"gone"}.__eq__, {"gone"}.issubset))
+        if not least <= without <= most:
+            yield f"{without} completed items have no picture; {least} to {most} pictures were to be purged"
         stored = {
             str(path.relative_to(blobs)) for kind in ("images", "thumbnails") for path in blobs.glob(f"{kind}/*/*")
         }
@@ -140,10 +150,22 @@ def _counters(db: sqlite3.Connection) -> Iterator[str]:
         ),
         (
             "image_counts",
-            "SELECT user_id, category, is_intermediate, starred, count FROM image_counts WHERE count != 0",
-            "SELECT user_id, category, is_intermediate, starred, count(*) FROM images GROUP BY 1, 2, 3, 4",
+            "SELECT user_id, board_id, category, is_intermediate, starred, count FROM image_counts WHERE count != 0",
+            (
+                "SELECT user_id, ifnull(board_id, 'none'), category, is_intermediate, starred, count(*) FROM images"
+                " WHERE deleted_at IS NULL GROUP BY 1, 2, 3, 4, 5"
+            ),
         ),
     ):
         found = [sorted(tuple(row) for row in db.execute(query)) for query in (kept, real)]
         if found[0] != found[1]:
             yield f"{name} says {found[0]}, there are {found[1]}"
+    found = [
+        [row[0] for row in db.execute(query)]
+        for query in (
+            "SELECT rowid FROM image_search ORDER BY 1",
+            "SELECT id FROM images WHERE deleted_at IS NULL ORDER BY 1",
+        )
+    ]
+    if found[0] != found[1]:
+        yield f"the search knows the images {found[0]}, there are {found[1]}"

@@ -32,6 +32,11 @@ MUTANTS = {
         _ADOPT + _FINISH,
         _FINISH + _ADOPT,
     ),
+    "a purge leaves no tombstones": (
+        "images/removal.py",
+        "    tombstones.entomb(conn, names, now=now)\n",
+        "",
+    ),
     "a start cleans nothing up": (
         "queue/recovery.py",
         "    files_removed = await asyncio.to_thread(finish_tombstones, storage, blobs)\n",

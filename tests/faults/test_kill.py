@@ -45,6 +45,9 @@ HOST_FAULTS = {
     "save.after_commit": 4,
     "cancel.after_commit": 2,
     "delete.after_commit": 1,
+    "purge.before_commit": 1,
+    "purge.after_commit": 1,
+    "purge.before_tombstones": 1,
 }
 WORKER_FAULTS = {"worker.step": (7, 12), "worker.before_encode": (3, 5), "worker.half_written": (3, 5)}
 FAULTS = (*HOST_FAULTS, *WORKER_FAULTS)
@@ -153,15 +156,31 @@ class Client:
             Image.open(io.BytesIO(content)).load()
 
     async def delete(self, host: RunningHost) -> None:
-        """Delete the newest picture. From the question on it may be gone, from the answer on it must be."""
+        """Delete the newest picture; then take it back, or for good, or leave it in the trash."""
         status, page = await host.ask("GET", "/api/v1/images/?limit=1")
         assert status == 200, page
         for image in page["items"]:
             name = image["image_name"]
-            self.oracle.deletions.add(name)
+            self.oracle.ask(name, "trash")
             status, answer = await host.ask("DELETE", f"/api/v1/images/i/{name}")
             assert (status, answer["deleted_images"]) == (200, [name])
-            self.oracle.deleted.add(name)
+            self.oracle.answer(name, "trash")
+            await self.random.choice([self.purge, self.purge, self.restore, self.leave])(host, name)
+
+    async def purge(self, host: RunningHost, name: str) -> None:
+        self.oracle.ask(name, "gone")
+        status, answer = await host.ask("POST", "/api/v1/images/trash/purge", {"image_names": [name]})
+        assert (status, answer["purged_images"]) == (200, [name])
+        self.oracle.answer(name, "gone")
+
+    async def restore(self, host: RunningHost, name: str) -> None:
+        self.oracle.ask(name, "live")
+        status, answer = await host.ask("POST", "/api/v1/images/trash/restore", {"image_names": [name]})
+        assert (status, answer["restored_images"]) == (200, [name])
+        self.oracle.answer(name, "live")
+
+    async def leave(self, host: RunningHost, name: str) -> None:
+        """It stays there for the next life of the host."""
 
     async def wait(self, host: RunningHost, seconds: float) -> None:
         """Let the host work for a while, or until it is dead."""

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, func, insert, select
 
 import invoke_host.lineage  # noqa: F401 - registers every table of the host
 from invoke_host.api import SYSTEM_USER_ID, BadRequest, Conflict, InvalidInput, NotFound
+from invoke_host.blobs.tables import tombstones
 from invoke_host.identity.groups.tables import group_members, groups
 from invoke_host.identity.sessions import store as sessions
 from invoke_host.identity.sessions.store import NewSession
@@ -16,7 +17,7 @@ from invoke_host.identity.tokens import store as tokens
 from invoke_host.identity.users.model import User
 from invoke_host.identity.users.values import Content, Keep, Purge, Transfer
 from invoke_host.images.store import NewImage, insert_image
-from invoke_host.images.tables import images, tombstones
+from invoke_host.images.tables import images
 from invoke_host.ownership import Share
 from invoke_host.queue.store.enqueue import NewBatch, enqueue
 from invoke_host.queue.tables import queue_items

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Literal
 
 import pytest
 from sqlalchemy import Connection, insert
 
 from invoke_host.access.engine import AccessEngine
-from invoke_host.access.policies.admin import AdminPolicy
-from invoke_host.access.policies.owner import OwnerPolicy
-from invoke_host.api import Actor, UserId
+from invoke_host.access.policies import BUILTIN
+from invoke_host.api import Actor, Role, UserId
+from invoke_host.boards.tables import board_grants, boards
 from invoke_host.clock import timestamp
+from invoke_host.compose.images import image_services
+from invoke_host.config.schema import ImagesConfig
 from invoke_host.identity.tables import users
 from invoke_host.images import store
-from invoke_host.images.access import ACTIONS, RESOURCE
 from invoke_host.images.names import image_key, thumbnail_key
-from invoke_host.images.routes import IMAGES, ROUTES
-from invoke_host.images.service import ImageService
+from invoke_host.images.routes import ROUTES
 from invoke_host.storage import Storage
 from invoke_host.storage.blobs import FilesystemBlobStore
 from invoke_host.testing.app import run_app
@@ -32,16 +33,18 @@ from invoke_host.testing.clock import FakeClock
 from invoke_host.testing.postgres import PostgresServer
 from invoke_host.testing.postgres_backend import PostgresBackend
 from invoke_host.testing.storage import open_storage
+from invoke_host.vocabulary import ACTIONS, RESOURCES
 
 ALICE = Actor(id=UserId("alice"), kind="user", display_name="Alice", provider="test")
 BOB = Actor(id=UserId("bob"), kind="user", display_name="Bob", provider="test")
+CAROL = Actor(id=UserId("carol"), kind="user", display_name="Carol", provider="test")
 ADMIN = Actor(id=UserId("root"), kind="user", display_name="Root", is_admin=True, provider="test")
 
 
 def add_users(conn: Connection) -> None:
     rows = [
         {"id": name, "email": f"{name}@example.org", "created_at": NOW, "updated_at": NOW}
-        for name in ("alice", "bob", "root")
+        for name in ("alice", "bob", "carol", "root")
     ]
     conn.execute(insert(users), rows)
 
@@ -85,23 +88,42 @@ class Gallery:
     def add_rows(self, count: int, owner: Actor = ALICE, **values: Any) -> list[str]:
         """Many rows without files, in one transaction."""
         names = [self.name() for _ in range(count)]
-        self.storage.run_write(_insert_all, names, str(owner.id), values, timestamp(self.clock.now()))
+        self.storage.run_write(insert_rows, names, str(owner.id), values, timestamp(self.clock.now()))
         return names
+
+    def add_board(
+        self,
+        owner: Actor = ALICE,
+        visibility: Literal["private", "shared", "public"] = "private",
+        roles: Mapping[str, Role] = MappingProxyType({}),
+    ) -> str:
+        """An empty board, on which these users have these roles."""
+        board_id = str(uuid.UUID(int=self.random.getrandbits(128), version=4))
+        self.storage.run_write(_insert_board, board_id, str(owner.id), visibility, roles)
+        return board_id
 
     def files(self) -> set[str]:
         """Keys of all stored files."""
         return {found.key for found in self.blobs.iter()}
 
 
-def _insert_all(conn: Connection, names: list[str], owner: str, values: dict[str, Any], now: str) -> None:
+def insert_rows(conn: Connection, names: list[str], owner: str, values: dict[str, Any], now: str) -> None:
+    """Images without files."""
     for name in names:
         facts = {"sha256": "0" * 64, "thumbnail_sha256": "1" * 64, "size_bytes": 1, "width": 64, "height": 64}
         store.insert_image(conn, store.NewImage(name=name, user_id=owner, **{**facts, **values}), now=now)
 
 
+def _insert_board(conn: Connection, board_id: str, owner: str, visibility: str, roles: Mapping[str, Role]) -> None:
+    times = {"created_at": NOW, "updated_at": NOW}
+    conn.execute(insert(boards).values(id=board_id, name="Fruit", user_id=owner, visibility=visibility, **times))
+    for user_id, role in roles.items():
+        conn.execute(insert(board_grants).values(board_id=board_id, user_id=user_id, role=role, **times))
+
+
 @pytest.fixture
 def access() -> AccessEngine:
-    return AccessEngine(ACTIONS, [RESOURCE], [AdminPolicy(), OwnerPolicy()])
+    return AccessEngine(ACTIONS, RESOURCES, [policy() for policy in BUILTIN])
 
 
 @pytest.fixture
@@ -138,15 +160,17 @@ async def postgres_gallery(
 @pytest.fixture
 async def api(gallery: Gallery, access: AccessEngine) -> AsyncIterator[ApiClient]:
     """The image routes over real HTTP, called by nobody; `as_caller("alice")` calls as Alice."""
-    service = ImageService(gallery.storage, gallery.blobs, access, gallery.clock, multi_user=True)
-    callers = {"alice": ALICE, "bob": BOB, "root": ADMIN}
+    services = image_services(
+        gallery.storage, gallery.blobs, access, gallery.clock, config=ImagesConfig(), multi_user=True
+    )
+    callers = {"alice": ALICE, "bob": BOB, "carol": CAROL, "root": ADMIN}
     async with run_app(
         ROUTES,
         storage=gallery.storage,
         callers=callers,
         actions=ACTIONS,
-        resources=[RESOURCE],
-        services={IMAGES: service},
+        resources=RESOURCES,
+        services=services,
         clock=gallery.clock,
     ) as client:
         yield client

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Self, get_args
@@ -10,20 +11,25 @@ from typing import Any, Self, get_args
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, Engine, event, select, text
+from sqlalchemy import Connection, Engine, event, insert, select, text
 
 from invoke_host.access.engine import AccessEngine
-from invoke_host.api import Actor, InvalidInput
-from invoke_host.images import counts, listing, store
+from invoke_host.api import Actor, InvalidInput, NotFound, UserId
+from invoke_host.audit.record import Origin
+from invoke_host.boards.tables import board_grants, boards
+from invoke_host.identity.groups.tables import groups
+from invoke_host.images import drift, editing, listing, trash
+from invoke_host.images.listing import pages
 from invoke_host.images.query import Cursor, Filters, ListQuery, Order, decode_cursor
 from invoke_host.images.schema import Category
-from invoke_host.images.tables import images
+from invoke_host.images.search import walk as walk_module
+from invoke_host.images.tables import image_texts, images
 from invoke_host.storage import Storage
-from tests.images.conftest import ADMIN, ALICE, BOB, NOW, Gallery
+from tests.images.conftest import ADMIN, ALICE, BOB, CAROL, NOW, Gallery
 
 
 def page(storage: Storage, access: AccessEngine, actor: Actor, query: ListQuery) -> listing.Page:
-    return storage.run_read(listing.page, access, actor, query)
+    return storage.run_read(listing.walked_page, access, actor, query)
 
 
 def walk(storage: Storage, access: AccessEngine, actor: Actor, query: ListQuery, limit: int = 3) -> Iterator[str]:
@@ -48,24 +54,60 @@ class Row:
     is_intermediate: bool
     starred: bool
     origin: str
+    board_id: str | None
+    created_at: str
     metadata: str | None
 
 
 def everything(conn: Connection) -> list[Row]:
-    columns = [images.c[name] for name in Row.__dataclass_fields__]
-    return [Row(*row) for row in conn.execute(select(*columns))]
+    columns = [images.c[name] for name in list(Row.__dataclass_fields__)[:-1]]
+    texts = image_texts.c.image_id == images.c.id
+    query = select(*columns, image_texts.c.metadata).select_from(images.outerjoin(image_texts, texts))
+    return [Row(*row) for row in conn.execute(query.where(images.c.deleted_at.is_(None)))]
+
+
+#: Who sees which boards: by owning them, by what they show, by a grant, by a group's grant.
+SEEN = {"alice": {"a1", "a2", "b2", "c1"}, "bob": {"b1", "b2", "a2", "b3"}, "carol": {"b2", "c1", "c2"}}
+ALL_BOARDS = ("a1", "a2", "b1", "b2", "b3", "c1", "c2")
+TEAM = Actor(id=UserId("alice"), kind="user", groups=frozenset({"team"}), provider="test")
+
+
+def add_boards(conn: Connection) -> None:
+    """Alice owns a*, Bob b*, Carol c*; b2 is shared, a2 granted to Bob, c1 to Alice's group."""
+    owners = {"a": "alice", "b": "bob", "c": "carol"}
+    conn.execute(
+        insert(boards),
+        [
+            {
+                "id": board,
+                "name": board,
+                "user_id": owners[board[0]],
+                "visibility": "shared" if board == "b2" else "private",
+                "created_at": NOW,
+                "updated_at": NOW,
+            }
+            for board in ALL_BOARDS
+        ],
+    )
+    times = {"created_at": NOW, "updated_at": NOW}
+    conn.execute(insert(groups).values(id="team", name="team", name_key="team", description="", **times))
+    conn.execute(insert(board_grants).values(board_id="a2", user_id="bob", role="viewer", **times))
+    conn.execute(insert(board_grants).values(board_id="c1", group_id="team", role="editor", **times))
 
 
 def expected(rows: list[Row], actor: Actor, filters: Filters, order: Order) -> list[str]:
     """The listing by sorting everything in memory."""
+    seen = set(ALL_BOARDS) if actor.is_admin else SEEN.get(str(actor.id), set())
     matching = [
         row
         for row in rows
-        if (actor.is_admin or row.user_id == actor.id)
+        if (actor.is_admin or row.user_id == actor.id or row.board_id in seen)
         and (filters.categories is None or row.category in filters.categories)
         and (filters.is_intermediate is None or row.is_intermediate == filters.is_intermediate)
         and (filters.origin is None or row.origin == filters.origin)
-        and (not filters.search or filters.search.lower() in (row.metadata or "").lower())
+        and (filters.board_id is None or (row.board_id if row.board_id in seen else "none") == filters.board_id)
+        and (filters.day is None or row.created_at.startswith(filters.day))
+        and (not filters.search or FOUND[filters.search](row))
     ]
     matching.sort(key=lambda row: row.id, reverse=order.descending)
     if order.starred_first:
@@ -73,9 +115,41 @@ def expected(rows: list[Row], actor: Actor, filters: Filters, order: Order) -> l
     return [row.name for row in matching]
 
 
-def fill(gallery: Gallery, seed: int, count: int) -> None:
+def said(*prompts: str) -> Callable[[Row], bool]:
+    """Rows with one of these prompts."""
+    return lambda row: any(f'"{prompt}"' in (row.metadata or "") for prompt in prompts)
+
+
+APPLE, PEAR = "A r\u00e9d, 100% apple_pie", "a pear in 2024"
+PROMPTS = {"apple": APPLE, "pear": PEAR}
+
+#: What somebody types, and which rows that finds.
+FOUND: dict[str, Callable[[Row], bool]] = {
+    "RED": said(APPLE),
+    "apple": said(APPLE),
+    "a": said(APPLE, PEAR),
+    "pear a": said(PEAR),
+    "appl*": said(APPLE),
+    "appl": said(),
+    '"100 apple"': said(APPLE),
+    '"apple 100"': said(),
+    "red-100": said(APPLE),
+    "%": said(),
+    "red AND apple": said(),
+    "2024": lambda row: said(PEAR)(row) or row.created_at.startswith("2024"),
+    "2026-01-01": lambda row: row.created_at.startswith("2026-01-01"),
+    "2026-01": lambda row: row.created_at.startswith("2026-01"),
+    "2026 pear": lambda row: said(PEAR)(row) and row.created_at.startswith("2026"),
+    "_s1": said(),
+}
+
+
+def fill(gallery: Gallery, seed: int, count: int, board_ids: Sequence[str | None] = (None,)) -> None:
     random = Random(seed)
-    for _ in range(count):
+    for number in range(count):
+        if number == count // 2:
+            gallery.clock.advance(24 * 3600)
+        prompt = random.choice([None, APPLE, PEAR])
         gallery.add_rows(
             1,
             random.choice([ALICE, ALICE, BOB]),
@@ -83,7 +157,8 @@ def fill(gallery: Gallery, seed: int, count: int) -> None:
             is_intermediate=random.random() < 0.3,
             starred=random.random() < 0.3,
             origin=random.choice(["internal", "internal", "external"]),
-            metadata=random.choice([None, '{"positive_prompt": "a Red 100% apple_"}', '{"positive_prompt": "a pear"}']),
+            board_id=random.choice(board_ids),
+            metadata=None if prompt is None else json.dumps({"positive_prompt": prompt}, ensure_ascii=False),
         )
 
 
@@ -93,21 +168,35 @@ FILTERS = st.builds(
     st.none() | st.frozensets(st.sampled_from(get_args(Category))),
     st.none() | st.booleans(),
     st.none() | st.sampled_from(["internal", "external"]),
-    st.sampled_from([None, "", "RED", "100%", "apple_", "pear", "%"]),
+    st.none() | st.sampled_from(sorted(FOUND)),
+    st.none() | st.sampled_from(["none", "a1", "b2", "c1"]),
+    st.none() | st.sampled_from(["2026-01-01", "2026-01-02", "1999-01-01"]),
 )
 
 
-def test_every_way_of_listing_agrees_with_sorting_everything(each_gallery: Gallery, access: AccessEngine) -> None:
+@pytest.mark.parametrize("many", [0, 40], ids=["board by board", "newest first"])
+def test_every_way_of_listing_agrees_with_sorting_everything(
+    each_gallery: Gallery, access: AccessEngine, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
     """Cursor walks, offset walks and names, for every filter and order, on both databases."""
-    fill(each_gallery, seed=7, count=60)
+    monkeypatch.setattr(pages, "_MANY_BOARDS", many)
+    monkeypatch.setattr(walk_module, "_FIRST", 4)
+    monkeypatch.setattr(walk_module, "_MANY", 8)
+    monkeypatch.setattr(pages, "MAX_SEARCH_TOTAL", 1000)
     storage = each_gallery.storage
+    storage.run_write(add_boards)
+    fill(each_gallery, seed=7, count=90, board_ids=[None, *ALL_BOARDS])
     rows = storage.run_read(everything)
 
-    @settings(max_examples=60, deadline=None, database=None)
-    @given(st.sampled_from([ALICE, BOB, ADMIN]), FILTERS, ORDERS, st.integers(1, 25))
+    @settings(max_examples=80, deadline=None, database=None)
+    @given(st.sampled_from([TEAM, BOB, CAROL, ADMIN]), FILTERS, ORDERS, st.integers(1, 25))
     def check(actor: Actor, filters: Filters, order: Order, limit: int) -> None:
-        wanted = expected(rows, actor, filters, order)
         query = ListQuery(filters, order)
+        if filters.board_id not in (None, "none", *(ALL_BOARDS if actor.is_admin else SEEN[str(actor.id)])):
+            with pytest.raises(NotFound):
+                page(storage, access, actor, query)
+            return
+        wanted = expected(rows, actor, filters, order)
 
         assert list(walk(storage, access, actor, query, limit)) == wanted
         for offset in (0, 1, limit, len(wanted), len(wanted) + 5):
@@ -139,12 +228,12 @@ def test_a_walk_meets_each_image_once_while_seen_ones_are_starred_and_deleted(
             victim = [random.choice(seen)]
             change = random.choice(["star", "delete"])
             if change == "delete":
-                storage.run_write(store.delete_images, access, ADMIN, victim, now=NOW)
+                storage.run_write(trash.delete_images, access, ADMIN, victim, origin=Origin.of(ADMIN, None), now=NOW)
             elif order.starred_first:  # moves it to a place that the walk has passed
-                storage.run_write(store.set_starred, access, ADMIN, victim, True, now=NOW)
+                storage.run_write(editing.set_starred, access, ADMIN, victim, True, now=NOW)
 
     assert seen == wanted
-    assert storage.run_read(counts.drift) == []
+    assert storage.run_read(drift.drift) == []
 
 
 @pytest.fixture
@@ -154,7 +243,8 @@ def walk_gallery(gallery: Gallery) -> Gallery:
 
 
 def _empty(conn: Connection, access: AccessEngine) -> None:
-    store.delete_images(conn, access, ADMIN, list(conn.scalars(select(images.c.name))), now=NOW)
+    names = list(conn.scalars(select(images.c.name).where(images.c.deleted_at.is_(None))))
+    trash.delete_images(conn, access, ADMIN, names, origin=Origin.of(ADMIN, None), now=NOW)
 
 
 def test_a_page_costs_one_look_past_its_end_and_says_when_it_is_the_last(

@@ -6,6 +6,7 @@ import pytest
 
 from invoke_host.api import ConfigError, PluginError
 from invoke_host.plugins import BUILT_IN, HostServices, Makers, Offers, PluginRegistry, builtin, guarded
+from invoke_host.vocabulary import RESOURCES
 
 POLICY = """
 class Mine(Policy):
@@ -106,8 +107,8 @@ def test_built_in_names_are_what_the_built_in_plugin_hands_out(host, log, tmp_pa
 
 def test_the_vocabulary_of_the_slices_is_handed_out_by_the_built_in_plugin(offers):
     chosen = offers()
-    assert {resource.name for resource in chosen.resource_types()} == {"image", "queue_item"}
-    assert {"image.view", "image.delete", "queue_item.view", "queue_item.cancel"} <= {
+    assert {resource.name for resource in chosen.resource_types()} == {each.name for each in RESOURCES}
+    assert {"image.view", "board.share", "workflow.publish", "queue_item.cancel"} <= {
         action.name for action in chosen.actions()
     }
 

@@ -18,10 +18,8 @@ from invoke_host.api import Actor, ModelOffer, ModelUnusable, UserId
 from invoke_host.clock import timestamp
 from invoke_host.generation.requests import ResolvedRequest
 from invoke_host.identity.tables import users
-from invoke_host.images import access as image_access
-from invoke_host.images.counts import drift as image_drift
+from invoke_host.images.drift import drift as image_drift
 from invoke_host.models.service import ModelRecord
-from invoke_host.queue import access as queue_access
 from invoke_host.queue.store import claim as claiming
 from invoke_host.queue.store import counters
 from invoke_host.queue.store.enqueue import Enqueued, NewBatch, enqueue
@@ -30,6 +28,7 @@ from invoke_host.queue.tables import queue_items
 from invoke_host.storage import Storage
 from invoke_host.storage.blobs import FilesystemBlobStore
 from invoke_host.testing.clock import FakeClock
+from invoke_host.vocabulary import ACTIONS, RESOURCES
 
 ALICE = Actor(id=UserId("alice"), kind="user", display_name="Alice", provider="test")
 BOB = Actor(id=UserId("bob"), kind="user", display_name="Bob", provider="test")
@@ -147,8 +146,8 @@ def add_users(conn: Connection) -> None:
 @pytest.fixture
 def access() -> AccessEngine:
     return AccessEngine(
-        [*queue_access.ACTIONS, *image_access.ACTIONS],
-        [queue_access.RESOURCE, image_access.RESOURCE],
+        ACTIONS,
+        RESOURCES,
         [AdminPolicy(), OwnerPolicy()],
     )
 

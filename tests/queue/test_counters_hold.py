@@ -17,8 +17,6 @@ from invoke_host.access.engine import AccessEngine
 from invoke_host.access.policies.admin import AdminPolicy
 from invoke_host.access.policies.owner import OwnerPolicy
 from invoke_host.api import Actor, Forbidden, NotFound, TooManyRequests
-from invoke_host.images import access as image_access
-from invoke_host.queue import access as queue_access
 from invoke_host.queue.store import bulk, finish, lease
 from invoke_host.queue.store.bulk import Selection
 from invoke_host.queue.store.items import ITEM_COLUMNS, STATUSES, TERMINAL, QueueItem, queue_item
@@ -27,6 +25,7 @@ from invoke_host.storage import Storage
 from invoke_host.testing.clock import FakeClock
 from invoke_host.testing.postgres_backend import PostgresBackend
 from invoke_host.testing.storage import copy_of
+from invoke_host.vocabulary import ACTIONS, RESOURCES
 
 from .conftest import ADMIN, ALICE, BOB, CAROL, NOW, Line, add_users
 from .test_finishing import complete, died, output
@@ -35,8 +34,8 @@ ACTORS = st.sampled_from([ALICE, BOB, CAROL, ADMIN])
 QUEUES = st.sampled_from(["one", "two"])
 DESTINATIONS = st.sampled_from([None, "gallery", "canvas"])
 ACCESS = AccessEngine(
-    [*queue_access.ACTIONS, *image_access.ACTIONS],
-    [queue_access.RESOURCE, image_access.RESOURCE],
+    ACTIONS,
+    RESOURCES,
     [AdminPolicy(), OwnerPolicy()],
 )
 

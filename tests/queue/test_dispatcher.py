@@ -12,11 +12,12 @@ import pytest
 from sqlalchemy import Connection, select, update
 
 from invoke_host.api import JobFailed, StorageUnavailable
+from invoke_host.blobs.tables import tombstones
 from invoke_host.config.schema import QueueConfig
 from invoke_host.events.store import read_after
 from invoke_host.images import store as image_store
 from invoke_host.images.names import image_key, thumbnail_key
-from invoke_host.images.tables import images, tombstones
+from invoke_host.images.tables import images
 from invoke_host.queue.dispatcher import Dispatcher
 from invoke_host.queue.service import QueueService
 from invoke_host.queue.store import lease

@@ -7,9 +7,10 @@ import uuid
 import pytest
 from sqlalchemy import Connection, func, select
 
+from invoke_host.blobs.tables import tombstones
 from invoke_host.events.store import read_after
 from invoke_host.images.store import SavedOutput
-from invoke_host.images.tables import images, tombstones
+from invoke_host.images.tables import images
 from invoke_host.images.tombstones import entomb
 from invoke_host.queue.service import QueueService
 from invoke_host.queue.store import bulk, finish, lease

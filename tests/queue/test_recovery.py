@@ -11,9 +11,11 @@ from sqlalchemy import Connection, event, insert
 
 from invoke_host import ids
 from invoke_host.api import JobOutput
+from invoke_host.audit.record import Origin
 from invoke_host.images import tombstones
 from invoke_host.images.names import image_key, new_name, thumbnail_key
-from invoke_host.images.service import ImageService
+from invoke_host.images.removal import Undertaker
+from invoke_host.images.services.changing import ImageChanger
 from invoke_host.images.store import SavedOutput
 from invoke_host.queue.recovery import RecoveryReport, recover
 from invoke_host.queue.save import DamagedOutputError, Saver
@@ -156,7 +158,8 @@ async def test_deleting_a_picture_frees_its_item_for_nothing_else(
     output = stage(blobs, token)
     assert await saver.save(token, blobs.staging(token), [output], device="cpu", engine_s=1.0) == "completed"
     ((_, _, name),) = line.storage.run_read(_pictures)
-    await ImageService(line.storage, blobs, access, clock).delete(ALICE, name)
+    changer = ImageChanger(line.storage, access, clock, Undertaker(line.storage, blobs), keep_deleted=False)
+    await changer.delete(ALICE, name, Origin.of(ALICE, None))
     # A zombie of the same attempt comes with the same picture again: the item is finished, so nothing is stored.
     output = stage(blobs, token)
     assert await saver.save(token, blobs.staging(token), [output], device="cpu", engine_s=1.0) == "lost"

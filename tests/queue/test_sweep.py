@@ -9,7 +9,7 @@ import pytest
 from structlog.typing import FilteringBoundLogger
 
 from invoke_host.api import BlobInfo
-from invoke_host.images.tombstones import SWEEP_AGE, sweep_task
+from invoke_host.blobs.sweep import SWEEP_AGE, sweep_task
 from invoke_host.queue.save import Saver
 from invoke_host.storage.blobs import FilesystemBlobStore
 

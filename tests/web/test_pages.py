@@ -23,6 +23,21 @@ from .browser import Page
 NASTY = "<img src=x onerror=\"document.title='owned'\"><script>alert(1)</script> a red apple"
 
 
+def board(name: str) -> dict[str, Any]:
+    return {
+        "board_id": "b",
+        "board_name": name,
+        "user_id": "system",
+        "owner_username": NASTY,
+        "board_visibility": "private",
+        "archived": False,
+        "cover_image_name": None,
+        "image_count": 2,
+        "asset_count": 0,
+        "permissions": ["view", "add", "edit", "curate", "share", "delete", "transfer"],
+    }
+
+
 class FakeHost:
     """What the start page asks of the host; `say` sends an event to it, `asked` holds what it posted."""
 
@@ -57,6 +72,9 @@ class FakeHost:
     async def list(self, request: web.Request) -> web.Response:
         return json_response({"items": [self.image(name) for name in self.names], "next_cursor": None})
 
+    async def boards(self, request: web.Request) -> web.Response:
+        return json_response([board(NASTY)])
+
     async def one(self, request: web.Request) -> web.Response:
         return json_response(self.image(request.match_info["name"]))
 
@@ -89,6 +107,7 @@ class FakeHost:
         image = "/api/v1/images/i/{name}"
         return [
             Route("GET", "/api/v1/auth/status", self.mode, PUBLIC),
+            Route("GET", "/api/v1/boards/", self.boards, LOGGED_IN),
             Route("GET", "/api/v1/images/", self.list, LOGGED_IN),
             Route("GET", image, self.one, LOGGED_IN),
             Route("GET", f"{image}/metadata", self.metadata, LOGGED_IN),
@@ -167,7 +186,9 @@ async def test_what_comes_from_people_is_text_and_never_markup(make_app, page):
     await page.until("document.querySelector('.tile')")
     await page.evaluate("document.querySelector('.tile').click()")
     assert await page.until("document.getElementById('viewer-prompt').textContent") == NASTY
-    assert await page.evaluate("document.querySelectorAll('#viewer p *, #viewer dd *, option *').length") == 0
+    assert await page.evaluate("document.querySelector('.board-name').textContent") == NASTY
+    markup = "#viewer p *, #viewer dd *, option *, .board-name *, #boards small *"
+    assert await page.evaluate(f"document.querySelectorAll('{markup}').length") == 0
     assert await page.evaluate("document.title") == "Invoke Host"
     check(page, url)
 

@@ -9,11 +9,10 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from invoke_host.events.routes import ROUTES as EVENTS
 from invoke_host.identity.routes import ROUTES as IDENTITY
-from invoke_host.images import access as image_access
 from invoke_host.images.routes import ROUTES as IMAGES
 from invoke_host.models.routes import ROUTES as MODELS
-from invoke_host.queue import access as queue_access
 from invoke_host.queue.routes import ROUTES as QUEUE
+from invoke_host.vocabulary import ACTIONS, RESOURCES
 from invoke_host.web.app import ENDPOINTS
 
 PUBLIC = {
@@ -38,8 +37,8 @@ async def host(make_app):
     """Every route of the host, without the services behind them: a stranger does not get that far."""
     return await make_app(
         [*EVENTS, *IDENTITY, *IMAGES, *MODELS, *QUEUE],
-        actions=(*image_access.ACTIONS, *queue_access.ACTIONS),
-        resources=(image_access.RESOURCE, queue_access.RESOURCE),
+        actions=ACTIONS,
+        resources=RESOURCES,
     )
 
 

@@ -7,8 +7,8 @@ import socket
 import sys
 
 from invoke_host.generation.worker.channel import Channel
-from invoke_host.generation.worker.lifeline import die_with_parent
 from invoke_host.generation.worker.loop import serve
+from invoke_host.lifeline import die_with_parent
 
 
 def main() -> None:

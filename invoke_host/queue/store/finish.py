@@ -16,6 +16,7 @@ from invoke_host.faults import failpoint
 from invoke_host.images import store as image_store
 from invoke_host.images.store import SavedOutput
 from invoke_host.images.tables import images
+from invoke_host.queue.placing import Placement, on_no_board
 from invoke_host.queue.store.announce import status_changed
 from invoke_host.queue.store.counters import Tally
 from invoke_host.queue.store.items import ITEM_COLUMNS, QueueItem, has_status, queue_item
@@ -23,9 +24,18 @@ from invoke_host.queue.tables import queue_items
 
 
 def complete(
-    conn: Connection, token: str, outputs: Sequence[SavedOutput], *, device: str | None, engine_s: float, now: str
+    conn: Connection,
+    token: str,
+    outputs: Sequence[SavedOutput],
+    *,
+    device: str | None,
+    engine_s: float,
+    now: str,
+    placement: Placement = on_no_board,
 ) -> Literal["completed", "lost"]:
     """Store the pictures of an attempt and complete its item, if the lease still holds.
+
+    `placement` says on which board they go, by what their owner may do now.
 
     "lost": it does not; nothing was changed and the files are garbage. Calling it again after an error that left open
     whether the commit happened is safe: an attempt that is stored already is "completed".
@@ -35,7 +45,10 @@ def complete(
     if row is None:
         return "completed" if _stored(conn, outputs) else "lost"
     item = queue_item(row)
-    names = [image_store.insert_generated(conn, item=item, output=output, now=now) for output in outputs]
+    board_id = placement(conn)
+    names = [
+        image_store.insert_generated(conn, item=item, output=output, board_id=board_id, now=now) for output in outputs
+    ]
     tally = Tally()
     tally.move(item, "in_progress", "completed")
     tally.write(conn)

@@ -12,6 +12,7 @@ _SUITES = {
     "AuthProviderContract": "auth_provider",
     "ManifestContract": "manifest",
     "MigrationContract": "migrations",
+    "PolicyContract": "policy",
     "StorageContract": "storage",
 }
 

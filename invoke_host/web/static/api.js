@@ -25,7 +25,9 @@ export async function call(method, path, body) {
 // As `call`, with the headers of the answer.
 export async function ask(method, path, body) {
   const options = { method, headers: { Accept: "application/json" } };
-  if (body !== undefined) {
+  if (body instanceof FormData) {
+    options.body = body; // the browser writes the boundary into the content type
+  } else if (body !== undefined) {
     options.headers["Content-Type"] = "application/json";
     options.body = JSON.stringify(body);
   }

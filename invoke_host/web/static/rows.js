@@ -67,4 +67,4 @@ export class SearchedList {
 
 // The query part of an address, without empty values.
 export const query = (values) =>
-  new URLSearchParams(Object.entries(values).filter(([, value]) => value !== "" && value !== null)).toString();
+  new URLSearchParams(Object.entries(values).filter(([, value]) => value !== "" && value !== null && value !== undefined)).toString();

@@ -2,7 +2,14 @@
 
 import { call } from "./api.js";
 
-export const KINDS = { images: "Pictures", queue: "Queue history" };
+export const KINDS = {
+  images: "Pictures",
+  boards: "Boards",
+  queue: "Queue history",
+  workflows: "Workflows",
+  style_presets: "Style presets",
+  system_prompts: "System prompts",
+};
 
 export async function contentOf(userId) {
   const { content } = await call("GET", `/api/v1/auth/users/${encodeURIComponent(userId)}/content`);

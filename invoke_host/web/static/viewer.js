@@ -1,19 +1,21 @@
 // One picture, large, with what it was made from.
 
-import { call } from "./api.js";
+import { call, sentences } from "./api.js";
 
-const FACTS = { Model: "model", Size: "size", Steps: "steps", "CFG scale": "cfg_scale", Seed: "seed", Scheduler: "scheduler" };
+const FACTS = { Model: "model", Size: "size", Steps: "steps", "CFG scale": "cfg_scale", Seed: "seed", Scheduler: "scheduler", By: "by" };
 
 export class Viewer {
-  constructor(find, gallery, reuse) {
+  // `reuse(settings)` takes over how a picture was made; `trashed(names)` hears of what was put into the trash.
+  constructor(find, gallery, reuse, trashed) {
+    this.trashed = trashed;
     this.dialog = find("viewer");
     this.find = find;
     this.gallery = gallery;
     this.name = null;
     this.settings = {};
     find("close").addEventListener("click", () => this.dialog.close());
-    find("star").addEventListener("click", () => this.star());
-    find("delete").addEventListener("click", () => this.remove());
+    find("star").addEventListener("click", () => this.carefully(() => this.star()));
+    find("delete").addEventListener("click", () => this.carefully(() => this.remove()));
     find("reuse").addEventListener("click", () => {
       reuse(this.settings);
       this.dialog.close();
@@ -26,15 +28,19 @@ export class Viewer {
     });
   }
 
-  async show(name) {
+  // `mine(image)`: whether this user may change it, as far as the page can know; the host has the last word.
+  async show(name, mine) {
     const image = this.gallery.images.get(name);
     this.name = name;
+    this.mine = mine ?? this.mine;
+    for (const id of ["star", "delete"]) this.find(id).hidden = !this.mine(image);
     this.find("viewer-image").src = `/${image.image_url}`;
     this.find("viewer-image").alt = `Picture of ${image.created_at} UTC`;
     this.find("download").href = `/${image.image_url}`;
     this.find("download").download = name;
     this.showStar(image.starred);
     this.describe(image, {});
+    this.find("viewer-problems").hidden = true;
     if (!this.dialog.open) this.dialog.showModal();
     const metadata = await call("GET", `/api/v1/images/i/${encodeURIComponent(name)}/metadata`).catch(() => null);
     if (this.name === name) this.describe(image, metadata ?? {});
@@ -43,7 +49,7 @@ export class Viewer {
   describe(image, metadata) {
     this.settings = metadata;
     this.find("viewer-prompt").textContent = metadata.positive_prompt ?? "";
-    const facts = { ...metadata, model: metadata.model?.name ?? "", size: `${image.width} × ${image.height}` };
+    const facts = { ...metadata, model: metadata.model?.name ?? "", size: `${image.width} × ${image.height}`, by: image.owner_username ?? "" };
     this.find("viewer-facts").replaceChildren(
       ...Object.entries(FACTS).flatMap(([title, key]) => {
         if (facts[key] === undefined || facts[key] === "") return [];
@@ -54,6 +60,15 @@ export class Viewer {
         return [term, value];
       }),
     );
+  }
+
+  async carefully(action) {
+    try {
+      await action();
+    } catch (error) {
+      this.find("viewer-problems").textContent = sentences(error).join(" ");
+      this.find("viewer-problems").hidden = false;
+    }
   }
 
   showStar(starred) {
@@ -69,9 +84,9 @@ export class Viewer {
   }
 
   async remove() {
-    if (!window.confirm("Delete this picture? It can't be brought back.")) return;
     const next = this.gallery.neighbour(this.name, 1) ?? this.gallery.neighbour(this.name, -1);
     await call("DELETE", `/api/v1/images/i/${encodeURIComponent(this.name)}`);
+    this.trashed([this.name]);
     this.gallery.remove(this.name);
     if (next) this.show(next);
     else this.dialog.close();

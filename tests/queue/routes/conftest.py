@@ -7,11 +7,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from invoke_host.config.schema import QueueConfig
-from invoke_host.images import access as image_access
-from invoke_host.queue import access as queue_access
 from invoke_host.queue.routes import QUEUE, ROUTES
 from invoke_host.queue.service import QueueService
 from invoke_host.testing.client import ApiClient
+from invoke_host.vocabulary import ACTIONS, RESOURCES
 from tests.queue.conftest import ADMIN, ALICE, BOB, Line, ToyModels
 
 CALLERS = {"alice": ALICE, "bob": BOB, "admin": ADMIN}
@@ -23,8 +22,8 @@ async def client(line: Line, access, models: ToyModels, make_app) -> ApiClient:
     return await make_app(
         ROUTES,
         callers=CALLERS,
-        actions=[*queue_access.ACTIONS, *image_access.ACTIONS],
-        resources=[queue_access.RESOURCE, image_access.RESOURCE],
+        actions=ACTIONS,
+        resources=RESOURCES,
         services={QUEUE: service},
     )
 

@@ -64,6 +64,7 @@ async def test_generate_answers_201_in_the_shape_of_enqueue_batch(alice: ApiClie
             "cfg_scale": 7.5,
             "seed": 0,
             "scheduler": "euler",
+            "board_id": None,
         },
         "image_names": [],
     }

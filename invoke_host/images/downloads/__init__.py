@@ -1,0 +1,1 @@
+"""Archives of images: asked for, packed in the background, fetched once by whoever asked."""

@@ -1,0 +1,11 @@
+"""Statements that are kept for each predicate: building one costs more than running it.
+
+The access engine hands out the same predicate object for the same actor, so the object is the key. The oldest fall out.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+#: Keeps what a function returned for the last 1024 combinations of arguments.
+kept = lru_cache(1024)

@@ -1,0 +1,1 @@
+"""Decoding pictures that people send: in a process of its own, because decoders have bugs and cost time."""

@@ -1,0 +1,1 @@
+"""System prompts: instructions for language models that write prompts, private until published."""

@@ -1,0 +1,1 @@
+"""Workflows: what clients store of their graphs, private until published."""
