@@ -1,7 +1,7 @@
-"""A large shared gallery in a SQLite file: users, groups, boards, grants, images with counters, texts and search index.
+"""A large shared gallery in a SQLite file: users, groups, boards, grants, images with counters, texts and index.
 
-The same `size` and `seed` give the same rows. Two readers are made for measuring: `MUCH` sees 300 boards by all ways there
-are (own, shared, granted to them, granted to a group), `LITTLE` owns 40 images and sees what all see.
+The same `size` and `seed` give the same rows. Two readers are made for measuring: `much` sees 300 boards by all ways
+there are (own, shared, granted to them, granted to a group), `little` owns 40 images and sees what all see.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _START = datetime(2024, 11, 23, 6, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class GalleryData:
-    """What was made: the file's folder, the two readers with the groups that they are in, and the board to read whole."""
+    """What was made: the file's folder, the two readers with their groups, and the board to read whole."""
 
     folder: Path
     size: int
@@ -137,7 +137,8 @@ class _Plan:
         )
         grants = [(board, user, group, "viewer", now, now) for board, user, group in self._grants()]
         database.executemany(
-            "INSERT INTO board_grants (board_id, user_id, group_id, role, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO board_grants (board_id, user_id, group_id, role, created_at, updated_at) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
             grants,
         )
 
@@ -244,16 +245,9 @@ def _insert(database: sqlite3.Connection, chunk: list[tuple[int, _Row, str]]) ->
         "VALUES (?, ?, ?, ?, ?, ?, 512, 512, ?, ?, ?, 400000, ?, ?, ?)",
         [
             (
-                number,
-                _name(number),
-                row.user_id,
-                row.board_id,
-                row.origin,
-                row.category,
-                row.is_intermediate,
-                row.starred,
+                *(number, _name(number), row.user_id, row.board_id, row.origin, row.category),
+                *(row.is_intermediate, row.starred, _digest(number), _digest(number), row.created_at, row.created_at),
             )
-            + (_digest(number), _digest(number), row.created_at, row.created_at)
             for number, row, _ in chunk
         ],
     )

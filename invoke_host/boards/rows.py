@@ -15,7 +15,7 @@ from invoke_host.boards.statements import Asked, asked_of, count_statement, one_
 from invoke_host.boards.tables import boards
 from invoke_host.identity.naming import shown_name
 from invoke_host.identity.tables import users
-from invoke_host.storage import PlainRow, quick
+from invoke_host.storage import PlainRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +27,11 @@ class Page:
     next_cursor: str | None
 
 
-@quick
 def one(conn: Connection, access: AccessEngine, actor: Actor, board_id: str) -> dict[str, Any]:
-    """One board as clients get it. Raises NotFound if there is none or the actor may not see it."""
+    """One board as clients get it. Raises NotFound if there is none or the actor may not see it.
+
+    Quick from the second time on; a caller's first one takes some 10 ms to compile, which are not the event loop's.
+    """
     if "\0" not in board_id:
         asked = asked_of(access, actor)
         row = one_statement(asked).first(conn, {"id_": board_id})

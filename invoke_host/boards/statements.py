@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import CTE, ColumnElement, ScalarSelect, Select, bindparam, case, func, or_, select
@@ -22,6 +21,7 @@ from invoke_host.boards.tables import boards
 from invoke_host.identity.tables import users
 from invoke_host.images.access import RESOURCE as IMAGE
 from invoke_host.images.access import VIEW as SEE_IMAGE
+from invoke_host.images.kept import kept
 from invoke_host.images.tables import image_counts, images
 from invoke_host.storage import PreparedSelect
 
@@ -71,7 +71,7 @@ def asked_of(access: AccessEngine, actor: Actor) -> Asked:
 
 # Statements are kept per predicate object (the access engine keeps those per actor): building one costs more than
 # running it. The oldest fall out.
-@lru_cache(1024)
+@kept
 def _same_asked(
     view: ColumnElement[bool],
     actions: tuple[ColumnElement[bool], ...],
@@ -89,14 +89,14 @@ def _same_asked(
     return Asked(view, tuple(different[1:]), tuple(places), image, counted)
 
 
-@lru_cache(1024)
+@kept
 def one_statement(asked: Asked) -> PreparedSelect:
     """The board `id_`, if the caller sees it."""
     chosen = select(boards.c.id).where(boards.c.id == bindparam("id_"), asked.view).cte("page")
     return PreparedSelect(_boards(asked, chosen, boards.c.id))
 
 
-@lru_cache(1024)
+@kept
 def page_statement(asked: Asked, order: Order, archived: bool, after: bool) -> PreparedSelect:
     """Boards that the caller sees, at most `limit_` after the first `skip`; with `after` behind `key_` and `id_`."""
     key = _key(order)
@@ -112,7 +112,7 @@ def page_statement(asked: Asked, order: Order, archived: bool, after: bool) -> P
     return PreparedSelect(_boards(asked, chosen.cte("page"), key).order_by(*_ordered(order)))
 
 
-@lru_cache(1024)
+@kept
 def count_statement(view: ColumnElement[bool], archived: bool) -> PreparedSelect:
     """How many boards the caller sees."""
     return PreparedSelect(_matching(select(func.count()).select_from(boards), view, archived=archived))

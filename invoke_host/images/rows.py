@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, bindparam, case, exists, null, select
+from sqlalchemy import ColumnElement, Connection, bindparam, case, exists, select
 from sqlalchemy.sql.elements import True_
 
 from invoke_host.access.engine import AccessEngine
@@ -42,10 +42,6 @@ _PLAIN_COLUMNS = (
     images.c.has_workflow,
     images.c.user_id,
 )
-
-
-#: The columns that `dto` takes, in this order, without the board: for whom that can't be said in the same statement.
-DTO_COLUMNS = (*_PLAIN_COLUMNS, null().label("board_id"), *KIND_COLUMNS)
 
 
 def listed_columns(access: AccessEngine, actor: Actor) -> tuple[ColumnElement[Any], ...]:

@@ -23,6 +23,7 @@ _REASONS = {
     202: "Accepted",
     204: "Done, nothing to say",
     308: "Elsewhere",
+    400: "Damaged on the way, or not here in time",
     401: "Nobody is logged in",
     403: "Not permitted",
     404: "Not there, or not visible to you",
@@ -33,6 +34,7 @@ _REASONS = {
     422: "Fields are wrong; all of them are listed",
     429: "A limit was reached; try again later",
     503: "Not possible now; try again",
+    507: "No room on the disk",
 }
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import orjson
@@ -22,6 +22,9 @@ from invoke_host.storage import Storage
 from invoke_host.testing.app import run_app
 from invoke_host.testing.client import ApiClient
 from invoke_host.testing.clock import FakeClock
+
+if TYPE_CHECKING:
+    from tests.events.studio import Studio
 
 ALICE = Actor(id=UserId("alice"), kind="user", provider="test")
 BOB = Actor(id=UserId("bob"), kind="user", provider="test")
@@ -135,3 +138,12 @@ def connect(api: ApiClient, hub: EventHub) -> Connect:
             yield Stream(response)
 
     return open_stream
+
+
+@pytest.fixture
+async def studio(each_storage: Storage, clock: FakeClock) -> Studio:
+    """Alice, Bob and others on an empty host."""
+    from tests.events.studio import Studio, write_people
+
+    await each_storage.write(write_people)
+    return Studio(each_storage, clock)

@@ -17,6 +17,9 @@ from .uploading import BOARDS, IMAGES, form, new_board, new_preset, new_system_p
 #: Where a parameter has another meaning than in most paths, by the beginning of the path.
 OTHERWISE = {("/api/v1/images/trash/", "name"): "trashed", ("/api/v1/images/download/", "item_name"): "download"}
 
+#: Listings that can be asked for one board.
+_GALLERIES = ("images/", "images/names", "gallery/items/", "gallery/items/names", "gallery/item_names")
+
 
 @dataclass(frozen=True, slots=True)
 class Belongings:
@@ -58,8 +61,7 @@ class Belongings:
             f"POST {root}/set_by_key": f"?key={key}",
             f"POST {root}/delete_by_key": f"?key={key}",
             "POST images/upload": f"?image_category=general&is_intermediate=false&board_id={board_id}",
-            "GET images/": f"?board_id={board_id}",
-            "GET images/names": f"?board_id={board_id}",
+            **dict.fromkeys((f"GET {path}" for path in _GALLERIES), f"?board_id={board_id}"),
             "POST boards/": "?board_name=any",
         }
 
@@ -125,7 +127,7 @@ def _key(row: Row) -> str:
 
 
 def settle(team: Team, person: Person, word: str) -> Belongings:
-    """Let that person make one of everything, with the word in all texts. The administrator gets a grant on the board."""
+    """Let that person make one of everything, the word in all texts, and share the board with the administrator."""
     client, admin = person.client, team.admin
     group = admin.client.post("/api/v1/groups/", {"name": f"{word} growers"}).json()["group_id"]
     assert admin.client.put(f"/api/v1/groups/{group}/members/{person.id}").status in (200, 204)
@@ -169,6 +171,7 @@ def settle(team: Team, person: Person, word: str) -> Belongings:
             "workflow_id": new_workflow(client, f"{word} workflow"),
             "prompt_id": new_system_prompt(client, f"{word} prompt"),
             "state": state,
+            "date": client.get(f"{IMAGES}/i/{image}").json()["created_at"][:10],
             "heir": admin.id,
         },
     )

@@ -27,6 +27,10 @@ class Row:
         level = access.level if access.level != "requires" else f"requires({access.action})"
         return f"{self.route.method:6} {self.route.path:52} {level:10} {self.route.tag or '-'}".rstrip()
 
+    def matches(self, bare: str) -> bool:
+        """Is that path, without its query, one of this route's?"""
+        return re.fullmatch(self.pattern, bare) is not None
+
 
 def _row(route: Route) -> Row:
     parts = re.split(r"\{[^{}]+\}", route.path)

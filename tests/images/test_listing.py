@@ -19,7 +19,8 @@ from invoke_host.audit.record import Origin
 from invoke_host.boards.tables import board_grants, boards
 from invoke_host.identity.groups.tables import groups
 from invoke_host.images import drift, editing, listing, trash
-from invoke_host.images.listing import pages
+from invoke_host.images.listing import counted, pages
+from invoke_host.images.listing.sight import Sight
 from invoke_host.images.query import Cursor, Filters, ListQuery, Order, decode_cursor
 from invoke_host.images.schema import Category
 from invoke_host.images.search import walk as walk_module
@@ -60,10 +61,10 @@ class Row:
 
 
 def everything(conn: Connection) -> list[Row]:
-    columns = [images.c[name] for name in list(Row.__dataclass_fields__)[:-1]]
+    columns = [images.c[name] for name in Row.__dataclass_fields__ if name != "metadata"]
     texts = image_texts.c.image_id == images.c.id
     query = select(*columns, image_texts.c.metadata).select_from(images.outerjoin(image_texts, texts))
-    return [Row(*row) for row in conn.execute(query.where(images.c.deleted_at.is_(None)))]
+    return [Row(**row._mapping) for row in conn.execute(query.where(images.c.deleted_at.is_(None)))]
 
 
 #: Who sees which boards: by owning them, by what they show, by a grant, by a group's grant.
@@ -181,6 +182,7 @@ def test_every_way_of_listing_agrees_with_sorting_everything(
     """Cursor walks, offset walks and names, for every filter and order, on both databases."""
     monkeypatch.setattr(pages, "_MANY_BOARDS", many)
     monkeypatch.setattr(walk_module, "_FIRST", 4)
+    monkeypatch.setattr(walk_module, "_SECOND", 4)
     monkeypatch.setattr(walk_module, "_MANY", 8)
     monkeypatch.setattr(pages, "MAX_SEARCH_TOTAL", 1000)
     storage = each_gallery.storage
@@ -342,14 +344,56 @@ def test_every_page_is_a_range_of_an_index_without_sorting(
         assert page(gallery.storage, access, actor, query).total > 0
 
     index = "ix_images_owner_stream" if actor is ALICE else "ix_images_stream"
+    _assert_streamed(plans, index)
+
+
+@pytest.mark.parametrize("board_id", ["a1", "none"])
+@pytest.mark.parametrize("actor", [ALICE, ADMIN], ids=["owner", "administrator"])
+def test_a_page_of_a_board_and_of_no_board_is_a_range_of_an_index(
+    gallery: Gallery, access: AccessEngine, board_id: str, actor: Actor
+) -> None:
+    gallery.storage.run_write(add_boards)
+    fill(gallery, seed=3, count=200, board_ids=[None, *ALL_BOARDS])
+    engine: Engine = gallery.storage.engine
+
+    with Plans(engine) as plans:
+        assert page(gallery.storage, access, actor, ListQuery(Filters(board_id=board_id), limit=50)).total > 0
+
+    owned = board_id == "none" and actor is ALICE
+    _assert_streamed(plans, "ix_images_owner_stream" if owned else "ix_images_board_stream")
+
+
+def test_the_heads_of_all_boards_are_found_without_sorting(gallery: Gallery, access: AccessEngine) -> None:
+    gallery.storage.run_write(add_boards)
+    fill(gallery, seed=3, count=200, board_ids=[None, *ALL_BOARDS])
+    gallery.storage.run_write(_analyze)
+    sight = Sight.of(access, ALICE)
+
+    with Plans(gallery.storage.engine) as plans:
+        assert gallery.storage.run_read(counted.on_boards, sight, Filters(), counted.Heads(True, 10**9, 10**9))
+
+    assert "TEMP B-TREE" not in str(plans.lines)
+    assert "SCAN image" not in str(plans.lines)
+    assert [line for line in plans.lines if "ix_images_board_stream (" in line and "id<?" in line]
+
+
+def _assert_streamed(plans: Plans, index: str) -> None:
     streams = [line for line in plans.lines if f"{index} (" in line]
     assert streams
     for line in plans.lines:
         assert "TEMP B-TREE" not in line, plans.lines
-        # Rows that were picked from several streams are then read by id.
-        assert line in streams or line.startswith("SEARCH images USING INTEGER PRIMARY KEY (rowid=?)"), plans.lines
+        # Rows that were picked from several streams are then read by id, and each is asked whether it may be seen.
+        assert line in streams or line.startswith(_BY_THE_WAY), plans.lines
     for line in streams:
         assert "is_intermediate=? AND category=? AND starred=?" in line
+
+
+_BY_THE_WAY = (
+    "SEARCH images USING INTEGER PRIMARY KEY (rowid=?)",
+    "CORRELATED SCALAR SUBQUERY",
+    "SEARCH board_above USING INDEX sqlite_autoindex_boards_1 (id=?)",
+    "SEARCH board_grants USING ",
+)
 
 
 def test_postgresql_can_answer_every_page_from_the_same_indexes(
@@ -381,7 +425,7 @@ def _postgres_plans(conn: Connection, access: AccessEngine) -> list[str]:
         for actor in (ALICE, ADMIN):
             found: list[str] = []
             event.listen(conn, "before_cursor_execute", explain)
-            listing.page(conn, access, actor, query)
+            listing.walked_page(conn, access, actor, query)
             event.remove(conn, "before_cursor_execute", explain)
             plans.append("\n".join(found))
     return plans

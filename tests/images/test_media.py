@@ -276,8 +276,8 @@ async def test_fifty_pictures_at_once_leave_no_file_open(gallery: Gallery, alice
     assert open_pictures() == []
 
 
-def test_the_routes_answer_no_other_type_than_the_two() -> None:
+def test_the_routes_answer_no_other_type_than_these() -> None:
     from invoke_host.images.routes import ROUTES
 
-    assert {route.media for route in ROUTES} == {None, "image/png", "image/webp"}
+    assert {route.media for route in ROUTES} == {None, "image/png", "image/webp", "application/zip"}
     assert web.FileResponse not in vars(media).values()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,8 @@ async def test_an_image_has_the_reference_shape(gallery: Gallery, alice: ApiClie
         "has_workflow": False,
         "image_subfolder": "",
         "board_id": None,
+        "user_id": "alice",
+        "owner_username": "alice",
     }
     metadata = checked(await alice.get(f"/api/v1/images/i/{name}/metadata"), "GET", "i/{name}/metadata")
     assert metadata == {"positive_prompt": "a red apple", "seed": 7}
@@ -165,11 +168,11 @@ async def test_star_unstar_patch_and_delete_answer_with_what_they_did(gallery: G
     assert [image["image_name"] for image in found] == [mine, mine]
     deleted = checked(await alice.post("/api/v1/images/delete", body), "POST", "delete")
     assert deleted == {"deleted_images": [mine], "failed_images": [foreign, unknown], "affected_boards": []}
-    assert gallery.files() == {image_key(foreign), thumbnail_key(foreign)}
+    assert (await alice.get(f"/api/v1/images/i/{mine}")).status == 404
     assert (await alice.delete(f"/api/v1/images/i/{foreign}")).status == 404
     gone = checked(await alice.as_caller("bob").delete(f"/api/v1/images/i/{foreign}"), "DELETE", "i/{name}")
     assert gone["deleted_images"] == [foreign]
-    assert gallery.files() == set()
+    assert len(gallery.files()) == 4, "they lie in the trash"
 
 
 @pytest.mark.parametrize(
@@ -221,13 +224,15 @@ async def test_intermediates_are_counted_for_each_and_cleared_by_administrators(
     assert gallery.files() == {image_key(kept), thumbnail_key(kept)}
 
 
-async def test_uncategorized_images_go_with_their_files_but_only_own_ones(gallery: Gallery, alice: ApiClient) -> None:
-    mine, foreign = gallery.add(), gallery.add(BOB)
+async def test_uncategorized_images_go_into_the_trash_but_only_own_ones(gallery: Gallery, alice: ApiClient) -> None:
+    mine, foreign, _ = gallery.add(), gallery.add(BOB), gallery.add(board_id=gallery.add_board())
 
     answer = checked(await alice.delete("/api/v1/images/uncategorized"), "DELETE", "uncategorized")
 
     assert answer["deleted_images"] == [mine]
-    assert gallery.files() == {image_key(foreign), thumbnail_key(foreign)}
+    assert (await alice.as_caller("bob").get(f"/api/v1/images/i/{foreign}")).status == 200
+    assert checked(await alice.delete("/api/v1/images/trash"), "DELETE", "trash") == {"purged_count": 1}
+    assert len(gallery.files()) == 4
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, int]]:
@@ -248,7 +253,7 @@ async def test_hostile_names_touch_nothing_and_read_nothing(tmp_path: Path, gall
     before = snapshot(tmp_path)
     root = api.as_caller("root")
     one = [each for each in ROUTES if "{name}" in each.path]
-    assert len(one) == 8
+    assert len(one) == 10
     from urllib.parse import quote
 
     from yarl import URL
@@ -264,7 +269,7 @@ async def test_hostile_names_touch_nothing_and_read_nothing(tmp_path: Path, gall
                     assert response.status in (308, 400, 404, 405, 414), (each.method, url)
                     assert b"canary" not in await response.read()
         short = name[:255]
-        for path in ("delete", "star", "unstar", "images_by_names"):
+        for path in ("delete", "star", "unstar", "images_by_names", "trash/restore", "trash/purge"):
             answer = await root.post(f"/api/v1/images/{path}", {"image_names": [short]})
             assert answer.status == 200
             assert b"canary" not in answer.body
@@ -276,5 +281,5 @@ async def test_hostile_names_touch_nothing_and_read_nothing(tmp_path: Path, gall
 
 async def test_nobody_in_particular_gets_nothing(api: ApiClient) -> None:
     for each in ROUTES:
-        answer = await api.request(each.method, each.path.replace("{name}", "x"))
+        answer = await api.request(each.method, re.sub(r"\{[^{}]+\}", "x", each.path))
         assert answer.status == 401, each.path

@@ -195,4 +195,4 @@ async def test_files_of_images_may_be_gone(make_app, part):
 async def test_enqueuing_lists_what_can_be_in_its_way(make_app):
     document = await described(make_app, QUEUE_ROUTES)
     post = document["paths"]["/api/v1/queue/{queue_id}/generate"]["post"]
-    assert {"200", "201", "401", "403", "409", "413", "415", "422", "429"} == set(post["responses"])
+    assert {"200", "201", "401", "403", "404", "409", "413", "415", "422", "429"} == set(post["responses"])

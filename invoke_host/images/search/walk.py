@@ -22,6 +22,9 @@ from invoke_host.storage import PreparedSelect
 #: Matches that are looked at first; how many more, depends on how many of these may be seen.
 _FIRST = 192
 
+#: And then at most so many before it is decided.
+_SECOND = 512
+
 #: Beyond so many it is cheaper to ask for the reader's own places.
 _MANY = 3072
 
@@ -62,20 +65,28 @@ class Walk:
     def first(self, question: Question, allowed: ColumnElement[bool], after: int, want: int) -> list[int] | None:
         """The same, but None where looking at the first matches is not enough."""
         found: list[int] = []
-        at = self._nearest(question, allowed, after, want, found)
+        at = self._nearest(question, allowed, after, want, found, patient=True)
         return found[:want] if at is None or len(found) >= want else None
 
     def _nearest(
-        self, question: Question, allowed: ColumnElement[bool], after: int, want: int, found: list[int]
+        self,
+        question: Question,
+        allowed: ColumnElement[bool],
+        after: int,
+        want: int,
+        found: list[int],
+        *,
+        patient: bool = False,
     ) -> int | None:
-        """Look as long as it goes well; returns where to go on, None at the end."""
+        """Look as long as it goes well, or (patient) up to the most; returns where to go on, None at the end."""
         at: int | None = after
         looked, step = 0, _FIRST
         while at is not None and len(found) < want and looked + step <= _MANY:
             at = self._look(question, allowed, at, step, found)
             looked += step
-            # As many as it will take at this rate, and some more.
+            # As many as it will take at this rate, and some more; the very first say little, as people work in bursts.
             step = max(64, (want - len(found)) * looked * 5 // (max(len(found), 1) * 4))
+            step = min(step, _SECOND) if patient or (looked == _FIRST and step <= 4 * _MANY) else step
         return at
 
     def _look(
