@@ -1,4 +1,4 @@
-"""Fills a root's database with many images of the single user: rows and counters, no files."""
+"""Fills a root's database with many images of the single user: rows and counters, no texts and no files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from invoke_host.api import SYSTEM_USER_ID
 from invoke_host.clock import timestamp
 from invoke_host.images import counts
 from invoke_host.images.counts import CountKey
-from invoke_host.images.tables import images
+from invoke_host.images.tables import NO_BOARD, images
 
 #: One of so many is starred, so that the listing has both of its groups.
 STARRED_EVERY = 1000
@@ -58,7 +58,6 @@ def _rows(count: int) -> Iterator[dict[str, Any]]:
             "is_intermediate": False,
             "starred": index % STARRED_EVERY == 0,
             "has_workflow": False,
-            "metadata": f'{{"positive_prompt": "picture {index}", "seed": {index}}}',
             "sha256": digest,
             "size_bytes": 400_000,
             "thumbnail_sha256": digest,
@@ -69,5 +68,5 @@ def _rows(count: int) -> Iterator[dict[str, Any]]:
 
 def _count(connection: Connection, count: int) -> None:
     starred = len(range(0, count, STARRED_EVERY))
-    kind = (str(SYSTEM_USER_ID), "general", False)
+    kind = (str(SYSTEM_USER_ID), NO_BOARD, "general", False)
     counts.change(connection, {CountKey(*kind, True): starred, CountKey(*kind, False): count - starred})

@@ -16,8 +16,8 @@ from sqlalchemy.sql.elements import True_
 
 from invoke_host.access.asking import Asking, real
 from invoke_host.access.explain import Explainer, Explanation
-from invoke_host.access.vocabulary import Vocabulary, primary_key
-from invoke_host.api import Action, Actor, Forbidden, NotFound, Policy, ResourceType
+from invoke_host.access.vocabulary import Vocabulary, primary_key, unknown
+from invoke_host.api import Action, Actor, Forbidden, Policy, ResourceType
 from invoke_host.storage.units import quick
 
 
@@ -103,7 +103,7 @@ class AccessEngine:
         row = None if key is None else check.first(conn, {"resource_id": key})
         visible, permitted = row or (None, None)
         if not visible:
-            raise NotFound(f"no {resource.name.replace('_', ' ')} {str(resource_id)[:80]!r}")
+            raise unknown(resource, resource_id)
         if not permitted:
             raise Forbidden(f"{action_name} is not permitted on this {resource.name.replace('_', ' ')}")
 

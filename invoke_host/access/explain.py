@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Row, null, select
 
 from invoke_host.access.asking import Asking, Said, real
 from invoke_host.access.combine import Truth, Verdict, decide
-from invoke_host.access.vocabulary import Vocabulary, primary_key
+from invoke_host.access.vocabulary import Vocabulary, primary_key, unknown
 from invoke_host.api import Action, Actor, NotFound, ResourceType
 
 SIDES: Final = ("allow", "deny", "restrict")
@@ -58,7 +58,7 @@ class Explainer:
         key = primary_key(resource, resource_id)
         row = None if key is None else conn.execute(_statement(resource, key, [said for _, said in asked])).first()
         if row is None:
-            raise NotFound(f"no {resource.name.replace('_', ' ')} {str(resource_id)[:80]!r}")
+            raise unknown(resource, resource_id)
         return [
             Explanation(
                 said.name,

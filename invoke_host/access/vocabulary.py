@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
-from invoke_host.api import ROLES, Action, InvokeHostError, ResourceType, StartupError
+from invoke_host.api import ROLES, Action, InvokeHostError, NotFound, ResourceType, StartupError
 
 _INT64 = 2**63
 
@@ -107,6 +107,11 @@ def primary_key(resource: ResourceType, raw: object) -> object | None:
     if not isinstance(raw, (str, int)):
         return None
     return key if -_INT64 <= (key := int(raw)) < _INT64 else None
+
+
+def unknown(resource: ResourceType, raw: object) -> NotFound:
+    """The one answer for what does not exist and for what may not be seen, in the words of every room."""
+    return NotFound(f"There is no {resource.name.replace('_', ' ')} {str(raw)[:64]!r}.")
 
 
 def _hint(name: str, known: Mapping[str, object]) -> str:

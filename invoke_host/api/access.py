@@ -41,13 +41,18 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class GrantColumns:
-    """Where a resource's grants are kept: a table with the resource's id, a user or else a group, and a role."""
+    """Where a resource's grants are kept: a table with the resource's id, a user or else a group, and a role.
+
+    `at_once`: statements look at many rows of the resource, so the actor's grants are better read once than asked for
+    with each row; it makes no difference to the answer.
+    """
 
     table: FromClause
     resource_id: ColumnElement[Any]
     user: ColumnElement[Any]
     group: ColumnElement[Any]
     role: ColumnElement[Any]
+    at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from invoke_host.api import Action, GrantColumns, ResourceType
 from invoke_host.boards.tables import board_grants, boards
 
@@ -21,7 +23,11 @@ _GRANTS = GrantColumns(
 
 #: Boards by id. `owner` is a user id, `visibility` one of private, shared, public.
 RESOURCE = ResourceType(
-    "board", boards, boards.c.id, {"owner": boards.c.user_id, "visibility": boards.c.visibility}, grants=_GRANTS
+    "board",
+    boards,
+    boards.c.id,
+    {"owner": boards.c.user_id, "visibility": boards.c.visibility},
+    grants=replace(_GRANTS, at_once=True),
 )
 
 _above = boards.alias("board_above")

@@ -51,7 +51,7 @@ class ImageDTO(BaseModel):
 
 
 class ImagePage(BaseModel):
-    """A page of images. `next_cursor` is null at the end; `total` stops at 200 for `search_term`, `image_origin`."""
+    """A page of images. `next_cursor` is null at the end; `total` stops at 100 for `search_term`, `image_origin`."""
 
     items: list[ImageDTO]
     offset: int

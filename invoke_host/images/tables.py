@@ -77,6 +77,7 @@ images = Table(
         "category",
         "starred",
         "id",
+        "name",  # so that all names of a board are read from here alone
         sqlite_where=_LIVE,
         postgresql_where=_LIVE,
     ),
@@ -92,12 +93,8 @@ images = Table(
         postgresql_where=_LIVE,
     ),
     Index("ix_images_trash", "deleted_at", "id", sqlite_where=_IN_TRASH, postgresql_where=_IN_TRASH),
-    Index(
-        "ix_images_trash_owner", "user_id", "deleted_at", "id", sqlite_where=_IN_TRASH, postgresql_where=_IN_TRASH
-    ),
-    Index(
-        "ix_images_trash_board", "board_id", "deleted_at", "id", sqlite_where=_IN_TRASH, postgresql_where=_IN_TRASH
-    ),
+    Index("ix_images_trash_owner", "user_id", "deleted_at", "id", sqlite_where=_IN_TRASH, postgresql_where=_IN_TRASH),
+    Index("ix_images_trash_board", "board_id", "deleted_at", "id", sqlite_where=_IN_TRASH, postgresql_where=_IN_TRASH),
     sqlite_autoincrement=True,
 )
 

@@ -34,7 +34,7 @@ class Makers:
 
 
 class BuiltinPlugin:
-    """The policies of `access.policies`, login `none`, blob store `filesystem`, executor `local`, and the slices' words."""
+    """Policies, login `none`, blob store `filesystem`, executor `local`, and the slices' actions and resource types."""
 
     manifest = PluginManifest(
         name="builtin",

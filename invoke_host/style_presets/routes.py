@@ -6,11 +6,12 @@ a form is read first, the route asks before that as well.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from invoke_host.api import Gone, UnsupportedMedia
-from invoke_host.images import media
+from invoke_host.api import UnsupportedMedia
+from invoke_host.images import replaceable
 from invoke_host.style_presets.access import EDIT
 from invoke_host.style_presets.exchange import StylePresetExchange
 from invoke_host.style_presets.schema import (
@@ -100,15 +101,7 @@ async def delete_style_preset(request: web.Request) -> web.Response:
 
 async def get_style_preset_image(request: web.Request) -> web.StreamResponse:
     """The picture of a style preset."""
-    service, actor, preset_id = request.app[STYLE_PRESETS], actor_of(request), _id(request)
-    path, facts = await service.picture(actor, preset_id)
-    try:
-        return await _send(request, path, facts)
-    except Gone:
-        again, new = await service.picture(actor, preset_id)
-        if new == facts:
-            raise
-        return await _send(request, again, new)  # it was replaced while it was about to be read
+    return await replaceable.send(request, partial(request.app[STYLE_PRESETS].picture, actor_of(request), _id(request)))
 
 
 async def delete_style_preset_image(request: web.Request) -> web.Response:
@@ -166,11 +159,6 @@ async def _form(request: web.Request, folder: Path, model: Any, *, required: boo
         fields=[TextField("data", _DATA_BYTES, required=required, model=model)],
         files=[FileField("image", _PICTURE_BYTES, required=False)],
     )
-
-
-async def _send(request: web.Request, path: Path, facts: media.FileFacts) -> web.StreamResponse:
-    # Never kept unasked, not even for one user: the address without its query stays when the picture changes.
-    return await media.send(request, path, facts, content_type="image/webp", multi_user=True)
 
 
 _ROOT = "/api/v1/style_presets"

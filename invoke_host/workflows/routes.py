@@ -5,11 +5,11 @@ LOGGED_IN and not `requires(...)`: the transaction that reads or changes a workf
 
 from __future__ import annotations
 
-from pathlib import Path
+from functools import partial
 from typing import Final, get_args
 
-from invoke_host.api import FieldProblem, Gone, InvalidInput
-from invoke_host.images import media
+from invoke_host.api import FieldProblem, InvalidInput
+from invoke_host.images import replaceable
 from invoke_host.web import LOGGED_IN, Route, actor_of, body_of, json_response, origin_of, query_of, web
 from invoke_host.web.inputs import read_limited
 from invoke_host.web.multipart import MULTIPART, FileField, read_form
@@ -133,15 +133,7 @@ async def note_opened(request: web.Request) -> web.Response:
 
 async def get_thumbnail(request: web.Request) -> web.StreamResponse:
     """The thumbnail, a WebP picture."""
-    service, actor, workflow_id = request.app[THUMBNAILS], actor_of(request), _id(request)
-    path, facts = await service.find(actor, workflow_id)
-    try:
-        return await _send(request, path, facts)
-    except Gone:
-        again, new = await service.find(actor, workflow_id)
-        if new == facts:
-            raise
-        return await _send(request, again, new)  # it was replaced while it was about to be read
+    return await replaceable.send(request, partial(request.app[THUMBNAILS].find, actor_of(request), _id(request)))
 
 
 async def put_thumbnail(request: web.Request) -> web.Response:
@@ -173,11 +165,6 @@ def _scope(query: ScopeQuery) -> Scope:
 async def _document(request: web.Request) -> Document:
     service = request.app[WORKFLOWS]
     return await service.read(await read_limited(request, service.body_limit_bytes))
-
-
-async def _send(request: web.Request, path: Path, facts: media.FileFacts) -> web.StreamResponse:
-    # The URL stays when the picture changes, so that browsers have to ask; also where there is one user only.
-    return await media.send(request, path, facts, content_type="image/webp", multi_user=True)
 
 
 _ROOT = "/api/v1/workflows"

@@ -115,7 +115,9 @@ def _images() -> None:
             ["image_id"], ["images.id"], name=op.f("fk_image_texts_image_id_images"), ondelete="CASCADE"
         ),
     )
-    op.execute("INSERT INTO image_texts (image_id, metadata) SELECT id, metadata FROM images WHERE metadata IS NOT NULL")
+    op.execute(
+        "INSERT INTO image_texts (image_id, metadata) SELECT id, metadata FROM images WHERE metadata IS NOT NULL"
+    )
     op.drop_index("ix_images_owner_stream", "images")
     op.drop_index("ix_images_stream", "images")
     newest = op.get_bind().scalar(sa.text("SELECT max(id) FROM images")) or 0
@@ -130,22 +132,23 @@ def _images() -> None:
         images.create_foreign_key(op.f("fk_images_board_id_boards"), "boards", ["board_id"], ["id"])
     if _on_sqlite() and newest:
         op.get_bind().execute(sa.text("DELETE FROM sqlite_sequence WHERE name = 'images'"))
-        op.get_bind().execute(sa.text("INSERT INTO sqlite_sequence (name, seq) VALUES ('images', :seq)"), {"seq": newest})
+        op.get_bind().execute(
+            sa.text("INSERT INTO sqlite_sequence (name, seq) VALUES ('images', :seq)"), {"seq": newest}
+        )
     kind = ["is_intermediate", "category", "starred", "id"]
     for name, place in (
         ("ix_images_stream", []),
         ("ix_images_board_stream", ["board_id"]),
         ("ix_images_owner_stream", ["user_id", "board_id"]),
     ):
-        op.create_index(name, "images", [*place, *kind], sqlite_where=LIVE, postgresql_where=LIVE)
+        names = ["name"] if name == "ix_images_board_stream" else []
+        op.create_index(name, "images", [*place, *kind, *names], sqlite_where=LIVE, postgresql_where=LIVE)
     for name, place in (
         ("ix_images_trash", []),
         ("ix_images_trash_owner", ["user_id"]),
         ("ix_images_trash_board", ["board_id"]),
     ):
-        op.create_index(
-            name, "images", [*place, "deleted_at", "id"], sqlite_where=IN_TRASH, postgresql_where=IN_TRASH
-        )
+        op.create_index(name, "images", [*place, "deleted_at", "id"], sqlite_where=IN_TRASH, postgresql_where=IN_TRASH)
 
 
 def _image_counts() -> None:
@@ -229,7 +232,10 @@ def _image_search() -> None:
     while rows := connection.execute(select, {"after": after}).all():
         connection.execute(
             insert,
-            [{"id": row.id, "scope": " ".join(_place(row)), "words": _indexed(_place(row), _said(row))} for row in rows],
+            [
+                {"id": row.id, "scope": " ".join(_place(row)), "words": _indexed(_place(row), _said(row))}
+                for row in rows
+            ],
         )
         after = rows[-1].id
 
@@ -269,9 +275,7 @@ _ALONE = re.compile("([\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003f
 
 def _words(text: str) -> list[str]:
     marked = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
-    plain = "".join(
-        "" if unicodedata.combining(letter) else letter if letter.isalnum() else " " for letter in marked
-    )
+    plain = "".join("" if unicodedata.combining(letter) else letter if letter.isalnum() else " " for letter in marked)
     return [word[:64] for word in _ALONE.sub(r" \1 ", plain).split()]
 
 

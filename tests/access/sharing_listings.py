@@ -19,9 +19,6 @@ from invoke_host.images.query import Filters, ListQuery, Order, decode_cursor
 
 from .sharing_model import BOARD, Asked, Model, World, board_id, name, names
 
-#: Nobody has it.
-NO_SUCH_BOARD = board_id(99)
-
 
 def agree_on_listings(
     conn: Connection, engine: AccessEngine, world: World, actor: Actor, asked: Sequence[Asked], limit: int

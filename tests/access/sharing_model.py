@@ -54,9 +54,6 @@ TRASHED: Final = {
     "trashed_image.purge": {"uploader", "admin"},
 }
 
-#: Workflows, style presets and system prompts.
-PUBLISHED: Final = {"view": {"owner", "admin", "public"}, "edit": {"owner", "admin"}, "delete": {"owner", "admin"}}
-
 
 @dataclass(frozen=True)
 class Granted:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Boolean, Column, Integer, String, Table, null
 
@@ -72,7 +72,7 @@ def _columns(table):
     return {"owner": table.c.owner, "visibility": table.c.visibility, "state": table.c.state}
 
 
-SHELF = ResourceType("shelf", shelves, shelves.c.id, _columns(shelves), grants=GRANTS)
+SHELF = ResourceType("shelf", shelves, shelves.c.id, _columns(shelves), grants=replace(GRANTS, at_once=True))
 _above = shelves.alias("shelf_above")
 ABOVE = ResourceType("shelf", _above, _above.c.id, _columns(_above), grants=GRANTS)
 BOOK = ResourceType(

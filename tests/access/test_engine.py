@@ -62,6 +62,7 @@ def test_not_visible_and_missing_are_the_same_answer(filled, default):
         default.authorize(filled, BOB, "thing.delete", 1)
     with pytest.raises(NotFound) as missing:
         default.authorize(filled, BOB, "thing.delete", 99)
+    assert str(hidden.value) == "There is no thing '1'."
     assert str(hidden.value).replace("1", "99") == str(missing.value)
 
 

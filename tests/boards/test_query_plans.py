@@ -89,7 +89,7 @@ def test_pictures_and_counters_are_reached_by_the_board_they_are_on(busy: Studio
         assert any(STREAM in plan for plan in pictures), pictures
         assert not any(plan.startswith("SCAN") for plan in pictures), pictures
         grants = [plan for plan in found if "board_grants" in plan]
-        assert all("board_id=?" in plan for plan in grants), grants
+        assert all(any(by in plan for by in ("user_id=?", "group_id=?")) for plan in grants), grants
 
 
 def test_pages_by_time_follow_the_index_and_begin_where_the_last_ended(busy: Studio) -> None:

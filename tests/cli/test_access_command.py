@@ -147,8 +147,8 @@ def test_a_token_is_explained_by_its_scopes(run: Run, ids: dict[str, str]) -> No
         (("eve@example.com", "board.view", BOARD), 3, "there is no user with the e-mail address 'eve@example.com'"),
         (("system", "board.view", BOARD), 3, "nobody calls as `system` in multi-user mode"),
         (("bob@example.com", "board.veiw", BOARD), 2, "unknown action 'board.veiw'; did you mean 'board.view'?"),
-        (("bob@example.com", "board.view", "nothing"), 3, "no board 'nothing'"),
-        (("bob@example.com", "queue_item.view", "one"), 3, "no queue item 'one'"),
+        (("bob@example.com", "board.view", "nothing"), 3, "There is no board 'nothing'."),
+        (("bob@example.com", "queue_item.view", "one"), 3, "There is no queue item 'one'."),
     ],
 )
 def test_what_there_is_not_is_an_error_that_says_so(

@@ -25,7 +25,7 @@ from .uploading import BOARDS, IMAGES, form, new_board, new_workflow, share, upl
 WORD, DECOY = "quixotrine", "quixotrone"
 
 #: What stands around the word in the owner's things.
-TEXTS = ("{}", "{}-board", "{} workflow", "{}-state", "{}-destination", "{} growers", "{}.png", "no {}")
+TEXTS = ("{}", "{} workflow", "{}-state", "{}-destination")
 
 #: Everybody may know that a queue item is there, where it stands and when; so these answer about it.
 OPEN = ("/i/{item_id}", "/i/{item_id}/cancel", "/items_by_ids", "/item_summaries_by_ids", "/retry_items_by_id")

@@ -35,16 +35,20 @@ class Client:
         self, method: str, path: str, json: Any = None, *, body: bytes | None = None, headers: Mapping[str, str] = {}
     ) -> Answer:
         """One request; `json` becomes the body unless it is None. Redirects are not followed."""
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
-        try:
-            sent = {**self.headers, **(JSON if json is not None else {}), **headers}
-            connection.request(method, path, dumps(json).encode() if json is not None else body, sent)
-            got = connection.getresponse()
-            answer = Answer(got.status, CaseInsensitive(got.getheaders()), got.read())
-        finally:
-            connection.close()
+        sent = {**self.headers, **(JSON if json is not None else {}), **headers}
+        answer = self.exchange(method, path, dumps(json).encode() if json is not None else body, sent)
         check(method, path, answer)
         return answer
+
+    def exchange(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+        """Send one request and read its answer whole."""
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
+        try:
+            connection.request(method, path, body, dict(headers))
+            got = connection.getresponse()
+            return Answer(got.status, CaseInsensitive(got.getheaders()), got.read())
+        finally:
+            connection.close()
 
     def get(self, path: str, **options: Any) -> Answer:
         """GET."""

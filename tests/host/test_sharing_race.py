@@ -6,24 +6,30 @@ hangs on a board that is gone, nothing is counted wrongly, and everything that w
 
 from __future__ import annotations
 
+import http.client
 import random
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 
+import pytest
 import structlog
 from invoke_storage_sqlite import SqliteBackend
 
 from invoke_host.images.drift import drift
 from invoke_host.storage import Storage
+from invoke_host.testing.client import Answer
 
 from .accounts import Person, Team, add, start_team
+from .client import CaseInsensitive, Client
 from .uploading import BOARDS, IMAGES, new_board, upload
 
-OPERATIONS = 10_000
+OPERATIONS = 2_500
+LONG = 10_000
 CLIENTS = 4
 
 #: What may come of a change that somebody else was quicker with.
@@ -42,12 +48,30 @@ class Shared:
     answers: Counter[tuple[str, int]] = field(default_factory=Counter)
 
 
+class KeptClient(Client):
+    """Keeps its connection, for one thread: opening thousands of them would take most of the time."""
+
+    def __init__(self, url: str, headers: Mapping[str, str]) -> None:
+        super().__init__(url, headers)
+        self._connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
+
+    def exchange(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+        """As `Client.exchange`."""
+        self._connection.request(method, path, body, dict(headers))
+        got = self._connection.getresponse()
+        return Answer(got.status, CaseInsensitive(got.getheaders()), got.read())
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+
 class Racer:
     """One client: does things at random, to anybody's boards and pictures."""
 
     def __init__(self, shared: Shared, person: Person, other: Person, seed: int) -> None:
         self.shared, self.person, self.other = shared, person, other
-        self.client = person.client
+        self.client = KeptClient(person.client.url, person.client.headers)
         self.random = random.Random(seed)
         self.steps: list[tuple[int, Callable[[], int]]] = [
             (20, self.move),
@@ -151,22 +175,23 @@ def race(team: Team, operations: int, *, seed: int) -> Shared:
     for person in people:
         shared.images += [upload(person.client) for _ in range(20)]
         shared.boards += [new_board(person.client) for _ in range(4)]
-    racers = [
-        Racer(shared, people[number % 2], people[(number + 1) % 2], seed + number) for number in range(CLIENTS)
-    ]
+    racers = [Racer(shared, people[number % 2], people[(number + 1) % 2], seed + number) for number in range(CLIENTS)]
     with ThreadPoolExecutor(CLIENTS) as pool:
         for future in [pool.submit(racer.run, operations // CLIENTS) for racer in racers]:
             future.result()
+    for racer in racers:
+        racer.client.close()
     return shared
 
 
-def test_clients_that_race_never_break_anything(tmp_path):
+@pytest.mark.parametrize("operations", [OPERATIONS, pytest.param(LONG, marks=pytest.mark.soak)])
+def test_clients_that_race_never_break_anything(tmp_path: Path, operations: int) -> None:
     team = start_team(tmp_path / "root")
-    shared = race(team, OPERATIONS, seed=5)
+    shared = race(team, operations, seed=5)
     log = team.host.log
     team.host.end()
     assert "Traceback" not in log
-    done = Counter()
+    done: Counter[str] = Counter()
     for (step, status), count in shared.answers.items():
         done[step] += count if status < 300 else 0
     assert all(done[step] for step in ("move", "trash", "restore", "grant", "revoke", "delete_board", "purge")), done

@@ -9,6 +9,7 @@ import os
 import threading
 import zipfile
 
+import aiohttp
 import pytest
 from sqlalchemy import select, update
 
@@ -80,6 +81,30 @@ async def test_an_archive_that_was_sent_whole_is_gone(one):
     await fetched(one, name)
     assert (await one.as_caller("alice").get(f"{DOWNLOAD}/{name}")).status == 404
     assert (rows(one), left(one)) == ([], [])
+
+
+async def test_who_asks_again_at_once_does_not_get_it_twice(one, monkeypatch):
+    """The client has it before the host has removed it; only on another connection is the host quick enough to tell."""
+    name = await asked(one, image_names=[one.gallery.add()])
+    removing, asking, (taken, archive) = asyncio.Event(), asyncio.Event(), (one.downloads.taken, one.downloads.archive)
+
+    async def taken_later(found):
+        await removing.wait()
+        await taken(found)
+
+    def asked_for(actor, wanted):
+        asking.set()
+        return archive(actor, wanted)
+
+    monkeypatch.setattr(one.downloads, "taken", taken_later)
+    await fetched(one, name)
+    monkeypatch.setattr(one.downloads, "archive", asked_for)
+    url, headers = f"{one.client.url}{DOWNLOAD}/{name}", one.as_caller("alice").headers
+    async with aiohttp.ClientSession() as session:
+        again = asyncio.create_task(session.get(url, headers=headers))
+        await asking.wait()
+        removing.set()
+        assert (await again).status == 404
 
 
 async def test_head_does_not_use_it_up(one):
@@ -319,7 +344,3 @@ async def test_images_in_the_trash_are_in_no_archive(one):
         lambda conn: conn.execute(update(images).values(deleted_at="2026-11-23 06:00:00.000")) and None
     )
     assert (await one.as_caller("alice").post(DOWNLOAD, json={"image_names": [image]})).status == 404
-
-
-def _close_boards(conn):
-    conn.execute(update(boards).values(visibility="private"))

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Any, Self, get_args
+from typing import Any, get_args
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -27,6 +27,7 @@ from invoke_host.images.search import walk as walk_module
 from invoke_host.images.tables import image_texts, images
 from invoke_host.storage import Storage
 from tests.images.conftest import ADMIN, ALICE, BOB, CAROL, NOW, Gallery
+from tests.images.plans import Plans
 
 
 def page(storage: Storage, access: AccessEngine, actor: Actor, query: ListQuery) -> listing.Page:
@@ -290,28 +291,6 @@ def test_a_cursor_survives_the_trip_to_the_client(
 
     assert decode_cursor(cursor.encode(), cursor.order) == cursor
     assert len(cursor.encode()) <= 64
-
-
-class Plans:
-    """The plans of all SELECTs from `images` that SQLite makes while this is open."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self.lines: list[str] = []
-
-    def __enter__(self) -> Self:
-        event.listen(self._engine, "before_cursor_execute", self._explain)
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        event.remove(self._engine, "before_cursor_execute", self._explain)
-
-    def _explain(
-        self, conn: Connection, cursor: Any, statement: str, parameters: Any, context: Any, many: bool
-    ) -> None:
-        if statement.startswith("SELECT") and "FROM images" in statement:
-            plan = conn.connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
-            self.lines += [line[-1] for line in plan]
 
 
 def _analyze(conn: Connection) -> None:

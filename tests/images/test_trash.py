@@ -23,6 +23,7 @@ from invoke_host.images.trash_listing import TrashCursor, decode_cursor
 from invoke_host.testing.client import Answer, ApiClient
 from invoke_host.testing.schemas import assert_matches_schema
 from tests.images.conftest import ADMIN, ALICE, BOB, CAROL, NOW, Gallery
+from tests.images.plans import Plans
 
 IMAGES = "/api/v1/images"
 
@@ -121,6 +122,21 @@ def test_the_trash_is_paged_from_the_newest_deletion_on_also_among_equals(
         cursor = decode_cursor(page.next_cursor)
 
     assert found == expected
+
+
+def test_only_the_trash_that_one_may_see_is_read(gallery: Gallery, access: AccessEngine) -> None:
+    """The others' could be large. Administrators see all of it and read it in the order of deletion."""
+
+    def plan(actor: Actor) -> str:
+        with Plans(gallery.storage.engine) as plans:
+            gallery.storage.run_read(trash_listing.page, access, actor, limit=50, cursor=None)
+        return " / ".join(plans.lines)
+
+    gallery.add()
+    assert "ix_images_trash_owner (user_id=?" in plan(ALICE)
+    assert "ix_images_trash_board (board_id=?" in plan(ALICE)
+    assert "ix_images_trash (" not in plan(ALICE)
+    assert "images USING INDEX ix_images_trash" in plan(ADMIN)
 
 
 @pytest.mark.parametrize("text", ["", "x", "AAAA", "é", "MjAyNi0xMS0yMyAwNjowMDowMC4wMDAv", "=" * 90])

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from invoke_host.api import InvalidInput, ServiceUnavailable, TooManyRequests
+from invoke_host.pictures.values import DecodeJob
 
 from . import samples
 
@@ -180,3 +181,15 @@ def test_the_end_of_its_pipe_ends_it():
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         process.stdin.close()
         assert process.wait(timeout=20) == 0
+
+
+def test_of_a_damaged_picture_one_line_is_left_in_the_log(tmp_path):
+    source = tmp_path / "x.upload"
+    source.write_bytes(samples.png(200, 200)[:-40])
+    command = [sys.executable, "-m", "invoke_host.pictures.decoder", str(os.getpid()), "100000", "5"]
+    job = DecodeJob(str(source), str(tmp_path), 100_000).to_line()
+    done = subprocess.run(command, input=job, capture_output=True, timeout=20, check=True)
+    assert b"damaged" in done.stdout
+    (line,) = done.stderr.decode().splitlines()
+    assert line.startswith("OSError at ImageFile.py:")
+    assert str(tmp_path) not in line

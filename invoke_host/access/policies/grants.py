@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from sqlalchemy import exists, or_
+from sqlalchemy import exists, or_, select
 
 from invoke_host.api import ROLES, Action, Actor, Grant, Policy, ResourceType
 
@@ -22,8 +22,7 @@ class GrantsPolicy(Policy):
             return None
         suffices = ROLES[ROLES.index(action.role) :]
         named = or_(grants.user == actor.id, *(grants.group == group for group in sorted(actor.groups)))
-        return Grant(
-            allow=exists()
-            .where(grants.resource_id == resource.id, named, or_(*(grants.role == role for role in suffices)))
-            .correlate(resource.table)
-        )
+        given = (named, or_(*(grants.role == role for role in suffices)))
+        if grants.at_once:
+            return Grant(allow=resource.id.in_(select(grants.resource_id).where(*given).correlate(None)))
+        return Grant(allow=exists().where(grants.resource_id == resource.id, *given).correlate(resource.table))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 from typing import BinaryIO
 
 from aiohttp import hdrs, web
@@ -22,10 +23,11 @@ _HEADERS = {
 }
 
 
-async def send(request: web.Request, archive: Archive) -> tuple[web.StreamResponse, bool]:
+async def send(request: web.Request, archive: Archive, leaving: Callable[[], None]) -> tuple[web.StreamResponse, bool]:
     """The answer to GET or HEAD, and whether the whole archive was sent: then it has served its purpose.
 
-    Raises Gone when its file is not there any more.
+    `leaving` is called before the last bytes go out: from then on the client may have all of it. Raises Gone when its
+    file is not there any more.
     """
     try:
         file = await asyncio.to_thread(_open, archive)
@@ -38,18 +40,22 @@ async def send(request: web.Request, archive: Archive) -> tuple[web.StreamRespon
         if request.method == hdrs.METH_HEAD:
             await response.write_eof()
             return response, False
-        return response, await _sent(request, response, file, archive.size_bytes)
+        return response, await _sent(request, response, file, archive.size_bytes, leaving)
     finally:
         await asyncio.to_thread(file.close)
 
 
-async def _sent(request: web.Request, response: web.StreamResponse, file: BinaryIO, left: int) -> bool:
+async def _sent(
+    request: web.Request, response: web.StreamResponse, file: BinaryIO, left: int, leaving: Callable[[], None]
+) -> bool:
     try:
         while left > 0:
             piece = await asyncio.to_thread(file.read, min(PIECE_BYTES, left))
             if not piece:
                 raise TimeoutError  # shorter than it was: only a broken connection shows that it is not whole
             left -= len(piece)
+            if not left:
+                leaving()
             async with asyncio.timeout(SEND_TIMEOUT_S):
                 await response.write(piece)
         async with asyncio.timeout(SEND_TIMEOUT_S):

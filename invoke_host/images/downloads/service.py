@@ -98,6 +98,7 @@ class Downloads:
         self._turns = Turns(most_waiting=MOST_WAITING, most_of_one=MOST_OF_ONE)
         self._stop = threading.Event()
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._leaving: dict[str, asyncio.Event] = {}
 
     async def open(self) -> None:
         """Clean up after the last host."""
@@ -143,6 +144,8 @@ class Downloads:
         download_id = item_name.removesuffix(_EXTENSION)
         found = None
         if item_name.endswith(_EXTENSION) and len(download_id) <= 64 and "\0" not in download_id:
+            if (leaving := self._leaving.get(download_id)) is not None:
+                await leaving.wait()
             unit = store.of_owner
             found = await self._storage.read(unit, download_id, str(actor.id), now=timestamp(self._clock.now()))
         if found is None:
@@ -153,6 +156,15 @@ class Downloads:
         if found.state != "ready" or found.size_bytes != await asyncio.to_thread(_size, path):
             raise Gone("the archive could not be made or is damaged; ask for another one")
         return Archive(found.id, path, found.size_bytes or 0)
+
+    def leaving(self, archive: Archive) -> None:
+        """Its last bytes go out: who asks for it waits for `left`, and finds it gone, or there if they broke off."""
+        self._leaving.setdefault(archive.id, asyncio.Event())
+
+    def left(self, archive: Archive) -> None:
+        """Whether it is gone is known; no harm if it was not leaving."""
+        if (leaving := self._leaving.pop(archive.id, None)) is not None:
+            leaving.set()
 
     async def taken(self, archive: Archive) -> None:
         """It was sent whole: remove it."""

@@ -134,17 +134,10 @@ def _by_places(conn: Connection, sight: Sight, query: ListQuery) -> tuple[Sequen
                 merger.take(ids or [])
                 continue
         if streams is None:
-            streams = [*own, *_on_boards(conn, sight, query, boards)]
+            heads = counted.Heads(query.order.descending, after(query, starred=True), after(query, starred=False))
+            streams = [*own, *(counted.on_boards(conn, sight, filters, heads) if boards else ())]
         merger.read(streams, starred=segment)
     return merger.rows(), total
-
-
-def _on_boards(conn: Connection, sight: Sight, query: ListQuery, boards: dict[str, int]) -> list[Stream]:
-    filters = query.filters
-    if len(boards) <= _MANY_BOARDS:
-        return [each for board_id in boards for each in counted.on_board(conn, sight, filters, board_id)]
-    heads = counted.Heads(query.order.descending, after(query, starred=True), after(query, starred=False))
-    return counted.on_boards(conn, sight, filters, heads)
 
 
 def _searched(conn: Connection, sight: Sight, query: ListQuery) -> tuple[Sequence[PlainRow], int]:

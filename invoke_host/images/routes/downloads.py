@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from invoke_host.images.download_schema import DownloadAccepted, DownloadImages
@@ -32,9 +33,12 @@ async def fetch_download(request: web.Request) -> web.StreamResponse:
     """Fetch an archive of one's own. Sent whole, it is gone; broken off, it can be fetched again until it expires."""
     service = request.app[DOWNLOADS]
     archive = await service.archive(actor_of(request), request.match_info["item_name"])
-    response, whole = await send(request, archive)
-    if whole:
-        await service.taken(archive)
+    try:
+        response, whole = await send(request, archive, partial(service.leaving, archive))
+        if whole:
+            await service.taken(archive)
+    finally:
+        service.left(archive)
     return response
 
 

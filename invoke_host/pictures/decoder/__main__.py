@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import traceback
+from pathlib import Path
 
 import orjson
 
@@ -41,9 +42,16 @@ def _answer(job: DecodeJob) -> dict[str, object]:
         width, height = decode(job)
     except Refused as error:
         if error.__cause__ is not None:
-            traceback.print_exception(error.__cause__, limit=-1)
+            _note(error.__cause__)
         return {"refused": error.reason, "message": str(error)}
     return {"width": width, "height": height}
+
+
+def _note(cause: BaseException) -> None:
+    """One line for the operator, as anybody may send damaged files: what a library said of it, and where."""
+    *_, place = traceback.extract_tb(cause.__traceback__)
+    said = " ".join(str(cause).split())[:200]
+    print(f"{type(cause).__name__} at {Path(place.filename).name}:{place.lineno}: {said}", file=sys.stderr)
 
 
 if __name__ == "__main__":

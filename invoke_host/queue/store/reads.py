@@ -57,10 +57,14 @@ def newest(
     before: int | None,
     limit: int,
 ) -> list[dict[str, Any]]:
-    """The newest `limit` items, with an id below `before`; the oldest of them first."""
-    statement = _items(access.predicate(actor, VIEW.name)).where(queue_items.c.queue_id == queue_id)
+    """The newest `limit` items, with an id below `before`; the oldest of them first.
+
+    With a destination only such as the actor may view: that an item of somebody else has it is not to be learned.
+    """
+    viewable = access.predicate(actor, VIEW.name)
+    statement = _items(viewable).where(queue_items.c.queue_id == queue_id)
     if destination is not None:
-        statement = statement.where(queue_items.c.destination == destination)
+        statement = statement.where(queue_items.c.destination == destination, viewable)
     if before is not None:
         statement = statement.where(queue_items.c.id < before)
     rows = conn.execute(statement.order_by(queue_items.c.id.desc()).limit(limit)).all()

@@ -197,7 +197,9 @@ def _imports(file: Path) -> list[str]:
 def _first(lineage: MigrationLineage, number: int, tmp_path: Path) -> MigrationLineage:
     """The lineage as it was when it had so many revisions."""
     versions = tmp_path / f"first-{number}" / "versions"
-    versions.mkdir(parents=True)
+    # With whatever else lies there, for migrations may read it.
+    shutil.copytree(lineage.script_location, versions.parent, ignore=shutil.ignore_patterns("versions"))
+    versions.mkdir()
     for file in read_revisions(lineage).files[:number]:
         shutil.copyfile(file, versions / file.name)
     return MigrationLineage(lineage.name, versions.parent, lineage.metadata, lineage.prefix, lineage.requires_host)
