@@ -52,7 +52,7 @@ class Route:
     streams. Plugin routes are mounted under `/x/<plugin>/`. GET routes answer HEAD as well, and a path that ends in a
     slash is found without it. The description in the API page is the handler's docstring.
 
-    With `raw_body` the handler reads the JSON body itself, to the byte; `body` is then only what the API page says of it.
+    With `raw_body` the handler reads the JSON body itself, to the byte; `body` is then only what the API page says.
 
     `review` is for handlers that refuse values which the model takes, such as a name that does not exist: it is asked
     when the model refuses other fields of a body, so that the client is told everything at once.

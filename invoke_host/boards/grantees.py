@@ -16,6 +16,9 @@ from invoke_host.identity.groups.tables import groups
 from invoke_host.identity.naming import shown_name
 from invoke_host.identity.tables import users
 
+#: The type of the problem that somebody is not found.
+PROBLEM = "grantee"
+
 
 @dataclass(frozen=True, slots=True)
 class Naming:
@@ -71,4 +74,4 @@ def _group(conn: Connection, actor: Actor, which: ColumnElement[bool], field: st
 
 
 def _nobody(field: str, message: str) -> InvalidInput:
-    return InvalidInput([FieldProblem(("body", field), message, "grantee")])
+    return InvalidInput([FieldProblem(("body", field), message, PROBLEM)])

@@ -15,6 +15,7 @@ from invoke_host.boards.access import EDIT
 from invoke_host.boards.deletion import Deletion
 from invoke_host.boards.grantees import Naming
 from invoke_host.boards.grants import Grant
+from invoke_host.boards.misses import Misses
 from invoke_host.boards.query import MAX_ALL, ListQuery, Order
 from invoke_host.boards.rows import Page
 from invoke_host.boards.store import Patch
@@ -32,6 +33,7 @@ class BoardService:
         self._access = access
         self._clock = clock
         self._keep = keep_deleted
+        self._misses = Misses(clock)
 
     # Reading -------------------------------------------------------------------------------------------------------
 
@@ -108,10 +110,14 @@ class BoardService:
         return so_far
 
     async def grant(self, actor: Actor, board_id: str, naming: Naming, role: Role, origin: Origin) -> Grant:
-        """Share a board with a user or group, or change their role. Raises NotFound, Forbidden or InvalidInput."""
-        return await self._storage.write(
-            grants.put, self._access, actor, board_id, naming, role, origin, now=self._now()
-        )
+        """Share a board with a user or group, or change their role. Raises NotFound, Forbidden or InvalidInput.
+
+        Raises TooManyRequests to who has named too many that are not there.
+        """
+        with self._misses.counted(actor):
+            return await self._storage.write(
+                grants.put, self._access, actor, board_id, naming, role, origin, now=self._now()
+            )
 
     async def revoke(self, actor: Actor, board_id: str, grant_id: int, origin: Origin) -> None:
         """Take a grant back, or leave it as its receiver. Raises NotFound or Forbidden."""
@@ -126,7 +132,7 @@ class BoardService:
     ) -> dict[str, Any]:
         """Give a board to another user and return it, even if the actor may not see it any more.
 
-        Raises NotFound, Forbidden or InvalidInput.
+        Raises NotFound, Forbidden or InvalidInput, and TooManyRequests as `grant`.
         """
         now = self._now()
 
@@ -138,7 +144,8 @@ class BoardService:
             except NotFound:  # given away with nothing kept
                 return {**before, **rows.owner(conn, actor, board_id), "updated_at": now, "permissions": []}
 
-        return await self._storage.write(unit)
+        with self._misses.counted(actor):
+            return await self._storage.write(unit)
 
     # Images on boards ----------------------------------------------------------------------------------------------
 

@@ -21,7 +21,6 @@ boards = Table(
     CheckConstraint("visibility IN ('private', 'shared', 'public')", name="visibility"),
     Index("ix_boards_user_id", "user_id"),
     Index("ix_boards_created_at_id", "created_at", "id"),
-    Index("ix_boards_name_id", "name", "id"),
 )
 
 #: Who may do more on a board than its visibility says: one user or one group, with one role.

@@ -58,7 +58,7 @@ def _told(error: BaseException) -> tuple[str, ExitCode]:
     if isinstance(error, CliError):
         return error.format_message(), error.code
     if isinstance(error, click.UsageError):
-        hint = f"\ntry: {error.ctx.command_path} --help" if error.ctx else ""
+        hint = f"\ntry: {_typed(error.ctx)} --help" if error.ctx else ""
         return f"{error.format_message()}{hint}", ExitCode.USAGE
     if isinstance(error, click.ClickException):
         return error.format_message(), ExitCode.FAILED
@@ -67,6 +67,13 @@ def _told(error: BaseException) -> tuple[str, ExitCode]:
         fault = "This is a fault in invoke-host. Run it again with --debug and report what it prints."
         return f"{type(error).__name__}: {error}\n{fault}", ExitCode.FAILED
     return str(error), code
+
+
+def _typed(ctx: click.Context) -> str:
+    """The command as it was typed: a command that another one stands for has a context, but no place in a group."""
+    while ctx.parent is not None and not isinstance(ctx.parent.command, click.Group):
+        ctx = ctx.parent
+    return ctx.command_path
 
 
 def _code_of_host_error(error: BaseException) -> ExitCode | None:

@@ -160,19 +160,23 @@ def _user_agent(request: web.Request) -> str:
     return request.headers.get("User-Agent", "")
 
 
+def _refused(*statuses: int) -> tuple[tuple[int, None], ...]:
+    return tuple((status, None) for status in statuses)
+
+
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/api/v1/auth/status", status, PUBLIC, "Is there a login?", "auth", responses=((200, AuthStatus),)),
     Route("POST", "/api/v1/auth/login", login, PUBLIC, "Log in", "auth", body=LoginRequest,
-          responses=((200, LoginAnswer),)),
-    Route("POST", "/api/v1/auth/logout", logout, LOGGED_IN, "Log out", "auth", responses=((200, Success),),
-          scope="session"),
+          responses=((200, LoginAnswer), *_refused(401, 403, 429, 503))),
+    Route("POST", "/api/v1/auth/logout", logout, LOGGED_IN, "Log out", "auth", scope="session",
+          responses=((200, Success), *_refused(400))),
     Route("POST", "/api/v1/auth/media-cookie", media_cookie, LOGGED_IN, "Keep the session as a cookie", "auth",
           responses=((200, Success),), scope="session"),
     Route("POST", "/api/v1/auth/setup", setup, PUBLIC, "Make the first administrator", "auth", body=SetupRequest,
-          responses=((200, SetupAnswer),)),
+          responses=((200, SetupAnswer), *_refused(400, 403, 409, 429, 503))),
     Route("GET", "/api/v1/auth/me", me, LOGGED_IN, "Who am I?", "auth", responses=((200, UserDTO),)),
     Route("PATCH", "/api/v1/auth/me", change_me, LOGGED_IN, "Change my name or password", "auth", body=MePatch,
-          responses=((200, UserDTO),), scope="session"),
+          responses=((200, UserDTO), *_refused(400, 401, 403, 429, 503)), scope="session"),
     Route("GET", "/api/v1/auth/generate-password", generate_password, LOGGED_IN, "Make up a password", "auth",
-          responses=((200, GeneratedPassword),)),
+          responses=((200, GeneratedPassword), *_refused(403))),
 )  # fmt: skip

@@ -23,7 +23,7 @@ _REASONS = {
     202: "Accepted",
     204: "Done, nothing to say",
     308: "Elsewhere",
-    400: "Damaged on the way, or not here in time",
+    400: "Not to be done as asked, or damaged on the way",
     401: "Nobody is logged in",
     403: "Not permitted",
     404: "Not there, or not visible to you",

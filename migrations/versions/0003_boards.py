@@ -1,4 +1,4 @@
-"""Boards and grants, the trash, full-text search, downloads; workflows, presets, prompts, client state; event audiences."""
+"""Boards, the trash, full-text search, downloads; workflows, presets, prompts, client state; audiences of events."""
 
 from __future__ import annotations
 
@@ -75,7 +75,6 @@ def _boards() -> None:
     )
     op.create_index("ix_boards_user_id", "boards", ["user_id"])
     op.create_index("ix_boards_created_at_id", "boards", ["created_at", "id"])
-    op.create_index("ix_boards_name_id", "boards", ["name", "id"])
     op.create_table(
         "board_grants",
         sa.Column("id", ID, nullable=False),

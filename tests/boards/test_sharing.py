@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import delete
 
+from invoke_host.boards.misses import MOST, WITHIN_S
 from invoke_host.identity.groups import store as group_store
 from invoke_host.identity.groups.tables import group_members
 from invoke_host.identity.tables import users
@@ -95,6 +96,21 @@ async def test_a_grant_names_one_grantee_and_one_role(
     api: BoardClient, studio: Studio, body: dict[str, object]
 ) -> None:
     assert await api("alice").status("PUT", f"boards/{studio.board()}/grants", body) == 422
+
+
+async def test_guessing_who_is_here_is_soon_too_much(api: BoardClient, studio: Studio) -> None:
+    """But only for who guesses, for a while; and a name that is right is not counted."""
+    path = f"boards/{studio.board()}/grants"
+    for number in range(MOST):
+        assert await api("alice").status("PUT", path, {"email": "bob@example.org", "role": "viewer"}) == 200
+        assert await api("alice").status("PUT", path, {"email": f"{number}@example.org", "role": "viewer"}) == 422
+    answer = await api("alice").ask("PUT", path, {"email": "bob@example.org", "role": "viewer"})
+    assert answer.status == 429
+    assert 0 < int(answer.headers["Retry-After"]) <= WITHIN_S
+    assert await api("alice").status("POST", f"boards/{studio.board()}/transfer", {"email": "x@example.org"}) == 429
+    assert await api("root").status("PUT", path, {"email": "nobody@example.org", "role": "viewer"}) == 422
+    studio.clock.advance(WITHIN_S)
+    assert await api("alice").status("PUT", path, {"email": "bob@example.org", "role": "editor"}) == 200
 
 
 async def test_sharing_again_changes_the_role(api: BoardClient, studio: Studio) -> None:

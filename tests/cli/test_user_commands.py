@@ -356,3 +356,7 @@ def test_a_terminal_that_knows_no_unicode_gets_escapes_and_the_user_is_made_all_
     ended = subprocess.run(command, capture_output=True, env={"PYTHONIOENCODING": "latin-1"}, check=False)
     assert (ended.returncode, ended.stdout.splitlines()[0]) == (0, b"\\u2705 added bob@example.com")
     assert user(four, "bob@example.com")["name"] == "Böb"
+
+
+def test_the_hint_names_the_command_as_it_was_typed(four: Run) -> None:
+    assert "try: invoke-userdel --help" in four("del", *BOB, "--keep", "--purge").err

@@ -142,6 +142,21 @@ def test_s_a1_names_from_json_never_become_paths(target: HostProcess, victim: Cl
         answer = victim.post(f"{IMAGES}/{route}", {"image_names": list(PATHS)})
         assert (answer.status, answer.json()[key], set(answer.json()["failed_images"])) == (200, [], set(PATHS))
     assert victim.post(f"{IMAGES}/images_by_names", {"image_names": list(PATHS)}).json() == []
+    trash = (("restore", "restored_images"), ("purge", "purged_images"))
+    short = [path for path in PATHS if len(path) <= 64]
+    board = new_board(victim)
+    for path, key, body in (
+        *((f"{IMAGES}/trash/{word}", key, {"image_names": list(PATHS)}) for word, key in trash),
+        ("/api/v1/board_images/batch", "added_images", {"board_id": board, "image_names": short}),
+        ("/api/v1/board_images/batch/delete", "removed_images", {"image_names": short}),
+    ):
+        answer = victim.post(path, body)
+        assert (answer.json()[key], answer.json()["failed_images"]) == ([], body["image_names"]), answer.text
+    assert victim.post(f"{IMAGES}/download", {"image_names": list(PATHS)}).status == 404
+    for path in PATHS:
+        assert victim.get(f"{IMAGES}/download/{quote(path, safe='')}.zip").status == 404
+        assert victim.patch(f"/api/v1/boards/{board}", {"cover_image_name": path}).status == 422
+    assert victim.delete(f"/api/v1/boards/{board}").status == 200
     assert victim.post(f"{IMAGES}/delete", {"image_names": ["a\0.png"]}).status == 422
     assert victim.post(f"{IMAGES}/delete", {"image_names": ["a" * 4096]}).status == 422
     assert snapshot(target.root.parent) == before

@@ -142,6 +142,18 @@ def test_the_owner_and_administrators_are_not_refused_any_of_it(swept: list[str]
                 assert owner.person.client.get(path).status == 200, row.line
 
 
+def test_s_d6_every_byte_of_media_needs_a_credential(swept: list[str]) -> None:
+    """Pictures, thumbnails, archives: whatever the name is worth, it is no key."""
+    media = {row.line for row in ROUTES if row.route.media is not None and row.route.tag}
+    assert len(media) >= 8
+    assert not {row.line for row in ROUTES if row.line in media and row.route.access.level == "public"}
+    for row in ROUTES:
+        if row.line in media:
+            [line] = [line for line in swept if line.split()[:2] == [row.route.method, row.route.path]]
+            assert line.split()[2:4] == ["401", "401"], line
+            assert line.split()[5] == ("403" if row.route.access.level == "admin" else "404"), line
+
+
 def test_what_is_not_found_for_others_is_done_for_the_owner(swept: list[str], owner: Belongings):
     """The last one on this table: it takes everything apart."""
     except_for = {

@@ -58,11 +58,11 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", _GRANTS, list_grants, LOGGED_IN, "List grants", TAG,
           responses=((200, Grants), (403, None), (404, None))),
     Route("PUT", _GRANTS, put_grant, LOGGED_IN, "Share a board", TAG, body=NewGrant,
-          responses=((200, GrantDTO), (403, None), (404, None))),
+          responses=((200, GrantDTO), (403, None), (404, None), (429, None))),
     Route("DELETE", f"{_GRANTS}/mine", leave_board, LOGGED_IN, "Leave a board", TAG,
           responses=((204, None), (404, None))),
     Route("DELETE", f"{_GRANTS}/{{grant_id}}", delete_grant, LOGGED_IN, "Take a grant back", TAG,
           responses=((204, None), (403, None), (404, None))),
     Route("POST", f"{ONE}/transfer", transfer_board, LOGGED_IN, "Give a board away", TAG, body=NewOwner,
-          responses=((200, BoardDTO), (403, None), (404, None))),
+          responses=((200, BoardDTO), (403, None), (404, None), (429, None))),
 )  # fmt: skip
