@@ -102,8 +102,8 @@ def application(parts: Parts, background: Background) -> web.Application:
         max_pixels=config.images.max_upload_megapixels * 1_000_000,
     )
     app[PRESET_EXCHANGE] = StylePresetExchange(parts.storage, parts.clock)
-    app[SYSTEM_PROMPTS] = SystemPromptService(parts.storage, parts.access, parts.clock, multi_user=not single_user)
-    for stored_key, stored in stored_services(parts, files, multi_user=not single_user).items():
+    app[SYSTEM_PROMPTS] = SystemPromptService(parts.storage, parts.access, parts.clock)
+    for stored_key, stored in stored_services(parts, files).items():
         app[stored_key] = stored
     app[MODELS] = parts.models
     app[HUB] = parts.hub

@@ -15,7 +15,7 @@ from invoke_host.workflows.service import WorkflowService
 from invoke_host.workflows.thumbnails import WorkflowThumbnails
 
 
-def stored_services(parts: Parts, files: Files, *, multi_user: bool) -> Mapping[web.AppKey[Any], object]:
+def stored_services(parts: Parts, files: Files) -> Mapping[web.AppKey[Any], object]:
     """What the routes ask for, by the key under which they do."""
     config = parts.loaded.config
     return {
@@ -24,7 +24,6 @@ def stored_services(parts: Parts, files: Files, *, multi_user: bool) -> Mapping[
             parts.access,
             parts.clock,
             files,
-            multi_user=multi_user,
             max_bytes=config.stored.max_workflow_kb * 1024,
         ),
         THUMBNAILS: WorkflowThumbnails(

@@ -35,7 +35,7 @@ class SystemPromptDTO(BaseModel):
 
 
 class NewSystemPrompt(BaseModel):
-    """A system prompt to make. Without `is_public` it is private, in single-user mode public."""
+    """A system prompt to make. Private unless it says otherwise."""
 
     model_config = ConfigDict(extra="forbid")
 

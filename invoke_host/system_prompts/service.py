@@ -15,13 +15,12 @@ from invoke_host.system_prompts.store import Change
 
 
 class SystemPromptService:
-    """System prompts as their readers and owners see them. What is new is private where there are other users."""
+    """System prompts as their readers and owners see them. What is new is private if not told."""
 
-    def __init__(self, storage: Storage, access: AccessEngine, clock: Clock, *, multi_user: bool) -> None:
+    def __init__(self, storage: Storage, access: AccessEngine, clock: Clock) -> None:
         self._storage = storage
         self._access = access
         self._clock = clock
-        self._multi_user = multi_user
 
     async def visible(self, actor: Actor, *, limit: int, offset: int) -> list[dict[str, Any]]:
         """What the actor may see, by name."""
@@ -31,9 +30,9 @@ class SystemPromptService:
         """One prompt. Raises NotFound."""
         return await self._storage.read(store.get, self._access, actor, prompt_id)
 
-    async def create(self, actor: Actor, name: str, content: str, *, is_public: bool | None) -> dict[str, Any]:
+    async def create(self, actor: Actor, name: str, content: str, *, is_public: bool) -> dict[str, Any]:
         """Make a prompt that the actor owns."""
-        visibility = visibility_of(is_public=not self._multi_user if is_public is None else is_public)
+        visibility = visibility_of(is_public=is_public)
         new = Change(name, content, visibility)
         return await self._storage.write(store.add, actor, actor.id or SYSTEM_USER_ID, new, now=self._now())
 

@@ -26,19 +26,16 @@ _SMALL_BYTES = 32 * 1024
 
 
 class WorkflowService:
-    """Workflows as their readers and owners see them. New ones are private where there are other users.
+    """Workflows as their readers and owners see them. New ones are private, also where nobody else is: users may come.
 
     `max_bytes` is the longest workflow.
     """
 
-    def __init__(
-        self, storage: Storage, access: AccessEngine, clock: Clock, files: Files, *, multi_user: bool, max_bytes: int
-    ) -> None:
+    def __init__(self, storage: Storage, access: AccessEngine, clock: Clock, files: Files, *, max_bytes: int) -> None:
         self._storage = storage
         self._access = access
         self._clock = clock
         self._files = files
-        self._new = visibility_of(is_public=not multi_user)
         self._max_bytes = max_bytes
 
     @property
@@ -74,7 +71,7 @@ class WorkflowService:
 
     async def create(self, actor: Actor, new: Document) -> dict[str, Any]:
         """Keep a workflow that the actor owns."""
-        return await self._storage.write(store.add, actor, new, self._new, now=self._now())
+        return await self._storage.write(store.add, actor, new, visibility_of(is_public=False), now=self._now())
 
     async def change(self, actor: Actor, origin: Origin, workflow_id: str, new: Document) -> dict[str, Any]:
         """Keep another text in its place. Raises NotFound or Forbidden."""

@@ -72,9 +72,6 @@ def seen(client: Client, library: Library) -> set[str]:
 
 ALL = set(paths(Library(*[""] * 8)))
 
-#: Made without login, when everything is everybody's, these two kinds are public and stay so.
-PUBLIC = {"workflow", "workflow thumbnail", "prompt"}
-
 #: What a grant on the board gives.
 ON_BOARD = {"boards", "names", "on board"}
 
@@ -116,12 +113,12 @@ def test_libraries_survive_every_change_of_the_mode_and_change_hands_in_parts(ne
     first = furnish(host.client, "alone")
     assert seen(host.client, first) == ALL
 
-    # With a login: administrators see what was made before; others only what was public.
+    # With a login: administrators see what was made before; others none of it.
     host = restart(host, new_host, root, login=True)
     admin = set_up(host)
     alice, bob = add(admin, "alice"), add(admin, "bob")
     assert seen(admin.client, first) == ALL
-    assert seen(alice.client, first) == PUBLIC
+    assert seen(alice.client, first) == set()
     assert listed(alice.client)["boards"] == listed(alice.client)["images"] == listed(alice.client)["trash"] == 0
     assert [state(person.client) for person in (admin, alice)] == [None, None]
     hers = furnish(alice.client, "alice")
@@ -144,7 +141,7 @@ def test_libraries_survive_every_change_of_the_mode_and_change_hands_in_parts(ne
     alice, bob = (Person(each.email, each.id, Bearer(url, each.client.token)) for each in (alice, bob))
     assert seen(alice.client, hers) == ALL
     assert seen(bob.client, hers) == ON_BOARD
-    assert seen(alice.client, first) == seen(bob.client, first) == PUBLIC
+    assert seen(alice.client, first) == seen(bob.client, first) == set()
     assert (state(admin.client), state(alice.client)) == (None, "alice")
     assert {alice.client.get(f"{IMAGES}/i/{guest}/full").status, bob.client.get(f"{IMAGES}/i/{guest}").status} == {200}
     for table in OWNED:
@@ -160,7 +157,7 @@ def assert_handed_over(
 ) -> None:
     """Boards alone, then what is left, from the command line; nothing in between is anybody's by accident."""
     by_command(host, "transfer", "--from", "system", "--to", alice.email, "--only", "boards")
-    assert seen(alice.client, first) == PUBLIC | ON_BOARD | {"trashed"}, "the owner of a board sees what is on it"
+    assert seen(alice.client, first) == ON_BOARD | {"trashed"}, "the owner of a board sees what is on it"
     assert owners(host, "boards") == {alice.id}
     assert "system" in owners(host, "images")
     assert alice.client.get(f"{BOARDS}/{first.board}").json()["image_count"] == 1
@@ -168,7 +165,7 @@ def assert_handed_over(
     body = {"to_user_id": bob.id, "parts": ["images"]}
     answer = admin.client.post(f"{AUTH}/users/system/transfer", body)
     assert (answer.status, answer.json()) == (200, {"transferred": {"images": 4}}), answer.text
-    assert seen(bob.client, first) == PUBLIC | {"on board", "loose", "trashed"}
+    assert seen(bob.client, first) == {"on board", "loose", "trashed"}
     assert alice.client.get(f"{IMAGES}/i/{first.on_board}").json()["user_id"] == bob.id
     assert bob.client.get(f"{IMAGES}/i/{first.on_board}").json()["board_id"] is None, "on a board that bob can't see"
     assert first.on_board in bob.client.get(f"{BOARDS}/none/image_names").json()

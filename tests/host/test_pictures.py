@@ -129,7 +129,7 @@ def test_a_count_gives_items_with_seeds_in_a_row(painter):
     assert len({picture(painter, name).tobytes() for name in names}) == count
 
 
-def test_deleting_a_picture_removes_row_and_files(host: HostProcess, painter):
+def test_deleting_a_picture_puts_it_into_the_trash_and_purging_removes_its_files(host: HostProcess, painter):
     _, [name, other] = make(painter, count=2)
     stem = name.removesuffix(".png")
     own = {file for file in files(host.root) if stem in file}
@@ -139,6 +139,8 @@ def test_deleting_a_picture_removes_row_and_files(host: HostProcess, painter):
         listener.until("the deletion", lambda e: e.kind == "images_changed" and e.data["deleted"] == [name])
     for path in ("", "/full", "/thumbnail", "/metadata", "/urls", "/workflow"):
         assert painter.get(f"{IMAGES}/i/{name}{path}").status == 404
+    assert own <= files(host.root), "it is in the trash"
+    assert painter.post(f"{IMAGES}/trash/purge", {"image_names": [name]}).json()["purged_images"] == [name]
     left = files(host.root)
     assert not own & left
     assert any(other in file for file in left)

@@ -1,4 +1,4 @@
-"""Where each case of the security list that concerns accounts, content and media is shown; a test that is gone is found here."""
+"""Where each case of the security list of accounts and content is shown; a test that is gone is found here."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CASES = {
     "S-A3": "host/test_attacks.py::test_s_a3_",
     "S-A8": "host/test_attacks.py::test_a_link_in_the_place_of_a_picture_leads_nowhere",
     "S-A9": "host/test_attacks.py::test_s_a9_",
-    "S-A12": "pictures/test_formats.py::test_names_and_declared_types_mean_nothing",
+    "S-A12": "pictures/test_decoding.py::test_names_and_declared_types_mean_nothing",
     "S-B2": "pictures/test_hostile.py::test_anything_but_the_three_kinds_is_415_whatever_its_name",
     "S-D1": "host/test_sweep.py::test_every_route_answers_everybody",
     "S-D2": "host/test_canary.py::test_no_route_tells_the_word_or_that_there_is_anything",
@@ -41,7 +41,7 @@ CASES = {
     "S-F6": "host/test_accounts_rights.py::test_s_f6_",
     "S-F7": "host/test_accounts_effects.py::test_s_f7_",
     "S-F8": "host/test_accounts_browser.py::test_s_f8_",
-    "S-G1": "pictures/test_formats.py::test_bytes_behind_the_picture_do_not_survive",
+    "S-G1": "pictures/test_decoding.py::test_bytes_behind_the_picture_do_not_survive",
     "S-G4": "web/test_multipart.py::test_the_name_a_client_gives_a_file_means_nothing",
     "S-H1": "boards/test_boards.py::test_what_is_no_name_is_refused_with_the_field",
     "S-H2": "web/test_multipart.py::test_a_malformed_form_is_422_in_bounded_time",

@@ -37,7 +37,7 @@ PEOPLE = ("alice", "bob", "admin")
 
 async def serve(make_app: AppMaker, storage: Storage, clock: FakeClock, *, single_user: bool) -> ApiClient:
     access = AccessEngine(ACTIONS, [RESOURCE], BUILTIN_POLICIES)
-    service = SystemPromptService(storage, access, clock, multi_user=not single_user)
+    service = SystemPromptService(storage, access, clock)
     return await make_app(
         ROUTES,
         storage=storage,

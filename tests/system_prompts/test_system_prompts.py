@@ -240,16 +240,16 @@ async def test_administrators_acts_on_what_is_not_theirs_are_logged(
     ]
 
 
-async def test_in_single_user_mode_what_is_new_is_public_and_everything_is_there(
+async def test_in_single_user_mode_what_is_new_is_private_and_everything_is_there(
     make_app: AppMaker, each_storage: Storage, clock: FakeClock, api: ApiClient, alice: ApiClient
 ) -> None:
     await made(alice, "from before")
     local = await serve(make_app, each_storage, clock, single_user=True)
     prompt = await made(local, "new")
     found = (await local.get(f"{ROOT}/i/{prompt}")).json()
-    assert (found["user_id"], found["owner_username"], found["is_public"]) == ("system", "System", True)
-    assert not (await local.get(f"{ROOT}/i/{await made(local, 'kept back', is_public=False)}")).json()["is_public"]
-    assert await listed(local) == ["from before", "kept back", "new"]
+    assert (found["user_id"], found["owner_username"], found["is_public"]) == ("system", "System", False)
+    assert (await local.get(f"{ROOT}/i/{await made(local, 'shown', is_public=True)}")).json()["is_public"]
+    assert await listed(local) == ["from before", "new", "shown"]
     assert (await local.patch(f"{ROOT}/i/{SHIPPED[0]}", {"name": "First"})).json()["name"] == "First"
     assert (await local.delete(f"{ROOT}/i/{SHIPPED[1]}")).status == 200
 

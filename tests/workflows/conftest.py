@@ -97,7 +97,7 @@ async def api(
     """Nobody's client in multi-user mode; `as_caller` knows alice, bob and admin."""
     people = [{"id": name, "email": f"{name}@example.org", "created_at": NOW, "updated_at": NOW} for name in PEOPLE]
     each_storage.run_write(lambda conn: conn.execute(insert(users), people).rowcount)
-    service = WorkflowService(each_storage, access, clock, files, multi_user=True, max_bytes=MAX_BYTES)
+    service = WorkflowService(each_storage, access, clock, files, max_bytes=MAX_BYTES)
     return await make_app(
         ROUTES,
         storage=each_storage,
@@ -113,7 +113,7 @@ async def alone(
     make_app: AppMaker, each_storage: Storage, access: AccessEngine, clock: FakeClock, files: Files
 ) -> ApiClient:
     """The local user's client in single-user mode."""
-    service = WorkflowService(each_storage, access, clock, files, multi_user=False, max_bytes=MAX_BYTES)
+    service = WorkflowService(each_storage, access, clock, files, max_bytes=MAX_BYTES)
     return await make_app(
         ROUTES,
         storage=each_storage,

@@ -25,11 +25,11 @@ async def test_a_new_workflow_is_private_and_a_record_as_declared(alice: ApiClie
     assert (await alice.get(f"{ROOT}/i/{record['workflow_id']}")).json() == record
 
 
-async def test_alone_everything_is_public_at_once(alone: ApiClient) -> None:
+async def test_what_is_made_alone_is_private_too_for_users_may_come(alone: ApiClient) -> None:
     record = (await alone.post(f"{ROOT}/", {"workflow": workflow()})).json()
-    assert (record["is_public"], record["user_id"]) == (True, "system")
+    assert (record["is_public"], record["user_id"]) == (False, "system")
     item = (await alone.get(f"{ROOT}/")).json()["items"][0]
-    assert item["tags"] == ""  # the tag comes with being published, not with being alone
+    assert item["tags"] == ""
 
 
 async def test_others_see_it_only_while_it_is_published(alice: ApiClient, bob: ApiClient, admin: ApiClient) -> None:

@@ -20,7 +20,7 @@ export async function shareBoard(board, user) {
   const path = `/api/v1/boards/${encodeURIComponent(board.board_id)}`;
   const place = el("div", {}, el("p", { class: "quiet" }, "Loading …"));
   const problems = problemList();
-  const who = field("Share with", { autocomplete: "off", autocapitalize: "none", maxlength: 254, placeholder: "E-mail address or name of a group" });
+  const who = field("Share with", { autocomplete: "off", autocapitalize: "none", maxlength: 254, placeholder: "E-mail or name of a group" });
   const role = roleSelect("Role", "viewer");
   let shown = board;
 
