@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from invoke_host import ids
-from invoke_host.api import BlobStore, Gone, RequestError, ServiceUnavailable, StorageError
+from invoke_host.api import Actor, BlobStore, Gone, RequestError, ServiceUnavailable, StorageError
 from invoke_host.blobs import tombstones
+from invoke_host.blobs.staging import Staging
 from invoke_host.clock import Clock, timestamp
 from invoke_host.faults import failpoint
 from invoke_host.storage import Storage
@@ -36,22 +36,20 @@ class Attached:
 
 
 class Files:
-    """Gives files to rows and takes them away; the rows' SQL stays with the slice."""
+    """Gives files to rows and takes them away; the rows' SQL stays with the slice.
 
-    def __init__(self, storage: Storage, blobs: BlobStore, clock: Clock) -> None:
+    `staging` is shared with everything else that takes files in.
+    """
+
+    def __init__(self, storage: Storage, blobs: BlobStore, clock: Clock, staging: Staging) -> None:
         self.blobs = blobs
+        self._staging = staging
         self._storage = storage
         self._clock = clock
 
-    @asynccontextmanager
-    async def staging(self) -> AsyncIterator[Path]:
-        """A folder for what is on its way to the blobs, gone at the end with all that is still in it."""
-        token = ids.new_id()
-        folder = await asyncio.to_thread(self.blobs.staging, token)
-        try:
-            yield folder
-        finally:
-            await asyncio.to_thread(self.blobs.drop_staging, token)
+    def staging(self, actor: Actor) -> AbstractAsyncContextManager[Path]:
+        """A folder for the files of a form, gone at the end. Raises TooManyRequests, ServiceUnavailable."""
+        return self._staging.folder(actor)
 
     async def attach(self, staged: Path, key: str, unit: Callable[[Connection], T]) -> T:
         """What `unit` returns: it makes the row say that the file under `key` is its own, in one transaction.

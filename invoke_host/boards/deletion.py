@@ -49,7 +49,7 @@ def step(
     board = store.hold(conn, access, actor, board_id, DELETE.name, whole=True)
     names = _first_live(conn, board_id)
     if include_images:
-        cleared = trash.trash_board(conn, board_id, by=actor.id, now=now, limit=STEP, keep=keep)
+        cleared = trash.trash_board(conn, access, actor, board_id, now=now, limit=STEP, keep=keep)
     else:
         cleared = moves.clear_board(conn, board_id, now=now, limit=STEP)
     after = Deletion([*so_far.images, *names], done=cleared < STEP)

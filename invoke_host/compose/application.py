@@ -5,6 +5,7 @@ from __future__ import annotations
 import invoke_host
 from invoke_host.api import HealthCheck, Route
 from invoke_host.blobs.files import Files
+from invoke_host.blobs.staging import Staging
 from invoke_host.boards.routes import BOARDS
 from invoke_host.boards.routes import ROUTES as BOARD_ROUTES
 from invoke_host.boards.service import BoardService
@@ -84,13 +85,16 @@ def application(parts: Parts, background: Background) -> web.Application:
         ],
     )
     parts.accounts.serve(app)
-    files = Files(parts.storage, parts.blobs, parts.clock)
+    staging = Staging(parts.blobs)
+    files = Files(parts.storage, parts.blobs, parts.clock, staging)
     app[QUEUE] = QueueService(parts.storage, parts.access, parts.models, parts.clock, config=config.queue)
     for key, service in image_services(
         parts.storage, parts.blobs, parts.access, parts.clock, config=config.images, multi_user=not single_user
     ).items():
         app[key] = service
-    app[UPLOADER] = ImageUploader(parts.storage, parts.blobs, parts.access, parts.clock, parts.decoder, config.images)
+    app[UPLOADER] = ImageUploader(
+        parts.storage, parts.blobs, parts.access, parts.clock, parts.decoder, config.images, staging
+    )
     app[DOWNLOADS] = parts.downloads
     app[BOARDS] = BoardService(parts.storage, parts.access, parts.clock, keep_deleted=config.images.trash_days > 0)
     app[STYLE_PRESETS] = StylePresetService(

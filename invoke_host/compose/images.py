@@ -36,6 +36,8 @@ def image_services(
     return {
         READER: ImageReader(storage, access),
         FILES: ImageFiles(storage, blobs, access, multi_user=multi_user),
-        CHANGER: ImageChanger(storage, access, clock, undertaker, keep_deleted=config.trash_days > 0),
+        CHANGER: ImageChanger(
+            storage, access, clock, undertaker, keep_deleted=config.trash_days > 0, multi_user=multi_user
+        ),
         TRASH: ImageTrash(storage, blobs, access, clock, undertaker, multi_user=multi_user),
     }

@@ -43,6 +43,9 @@ TRASHED = ResourceType(
 #: Images on boards that the caller sees: a statement that has made sure of that need not ask it for each image.
 ON_BOARD = RESOURCE.over(images, _COLUMNS, key=images.c.name, where=RESOURCE.where, within=boards.VIEW.name)
 
+#: Live images as if they were in the trash: what somebody could do to them there.
+AS_TRASHED = TRASHED.over(images, _COLUMNS, key=images.c.name, where=RESOURCE.where)
+
 _COUNTED_COLUMNS = {"owner": image_counts.c.user_id, "parent": func.nullif(image_counts.c.board_id, NO_BOARD)}
 
 #: The same rules over the counters, so that a total never counts what its reader may not see.

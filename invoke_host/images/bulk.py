@@ -19,7 +19,6 @@ STEP = 200
 
 #: Which images, beside those that the actor may delete.
 INTERMEDIATE: ColumnElement[bool] = images.c.is_intermediate.is_(True)
-UNCATEGORIZED: ColumnElement[bool] = images.c.board_id.is_(None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ so that a board that is being deleted gets no more images, on a database with se
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TypeAlias
 
 from sqlalchemy import Connection, select, update
@@ -39,6 +39,19 @@ def may_add(conn: Connection, access: AccessEngine, actor: Actor, board_id: str)
     """The same as an answer: for pictures that must not be lost because their board is."""
     _hold(conn, board_id)
     return boards.ADD.name in access.permissions(conn, actor, [board_id], [boards.ADD.name])[board_id]
+
+
+def hold_boards(conn: Connection, access: AccessEngine, actor: Actor, board_ids: Collection[str]) -> set[str]:
+    """Those of the boards that the actor may add to, or curate; they are there until the end of the transaction.
+
+    Call it before any image is locked.
+    """
+    found: set[str] = set()
+    for some in changes.chunks(sorted(board_ids)):
+        _hold(conn, *some)
+        permitted = access.permissions(conn, actor, some, [boards.ADD.name, boards.CURATE.name])
+        found |= {board_id for board_id, actions in permitted.items() if actions}
+    return found
 
 
 def place(
@@ -119,9 +132,9 @@ def _moved(
     return changes.changed(conn, access, actor, names, rows, [*left, board_id] if left else [])
 
 
-def _hold(conn: Connection, board_id: str) -> None:
+def _hold(conn: Connection, *board_ids: str) -> None:
     # A key share lock: it stops a deletion, and neither others who add images nor a change of the board's name.
-    if "\0" not in board_id:
-        conn.execute(
-            select(board_table.c.id).where(board_table.c.id == board_id).with_for_update(read=True, key_share=True)
-        )
+    of_these = board_table.c.id.in_([board_id for board_id in board_ids if "\0" not in board_id])
+    conn.execute(
+        select(board_table.c.id).where(of_these).order_by(board_table.c.id).with_for_update(read=True, key_share=True)
+    )

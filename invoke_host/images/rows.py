@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import orjson
 from sqlalchemy import ColumnElement, Connection, bindparam, case, exists, select
 from sqlalchemy.sql.elements import True_
 
@@ -147,10 +146,10 @@ def get(conn: Connection, access: AccessEngine, actor: Actor, name: str) -> dict
 
 
 @quick
-def metadata(conn: Connection, access: AccessEngine, actor: Actor, name: str) -> dict[str, Any] | None:
-    """What the picture's file says about how it was made, None if it says nothing. Raises NotFound."""
-    text = _one(conn, access, actor, name, _METADATA)[0]
-    return None if text is None else orjson.loads(text)
+def metadata(conn: Connection, access: AccessEngine, actor: Actor, name: str) -> str | None:
+    """What the picture's file says about how it was made, as JSON text; None if it says nothing. Raises NotFound."""
+    text: str | None = _one(conn, access, actor, name, _METADATA)[0]
+    return text
 
 
 @quick

@@ -115,6 +115,12 @@ class ImageNames(BaseModel):
     image_names: Annotated[list[Name], Field(max_length=MAX_NAMES)]
 
 
+class UncategorizedQuery(BaseModel):
+    """Whose images."""
+
+    all: bool = Field(False, description="Everybody's, for administrators; otherwise only the caller's own.")
+
+
 class ImageChanges(BaseModel):
     """What PATCH changes; fields that are left out or null stay as they are."""
 

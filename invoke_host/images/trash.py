@@ -1,12 +1,13 @@
 """The trash: where deleted images wait, out of every listing, count and search, to be restored or removed for good.
 
-An image in the trash keeps its row, its files and its board; `deleted_at` is set. Intermediate images never get there:
-nobody would want them back.
+An image in the trash keeps its row, its files and its board; `deleted_at` is set. Intermediate images do not get there,
+as nobody would want them back; but they do where somebody deletes them who could not purge them, for else whoever may
+change an image could call it intermediate and destroy it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, select, update
@@ -15,8 +16,9 @@ from invoke_host.access.engine import AccessEngine
 from invoke_host.api import Actor
 from invoke_host.audit.record import Origin
 from invoke_host.images import changes, moves, removal
-from invoke_host.images.access import DELETE, PURGE, RESTORE
+from invoke_host.images.access import AS_TRASHED, DELETE, PURGE, RESTORE
 from invoke_host.images.changes import Changed, CountedRow
+from invoke_host.images.names import is_name
 from invoke_host.images.search import index
 from invoke_host.images.tables import images
 
@@ -67,43 +69,55 @@ def discard(
     keep: bool,
 ) -> Discarded:
     """Put locked live images into the trash as `put` does, for somebody who asked for `names`."""
-    gone = put(conn, rows, by=actor.id, now=now, keep=keep)
+    gone = put(conn, rows, by=actor.id, now=now, final=_final(conn, access, actor, rows, keep=keep))
     lost = set(gone)
     removal.record(conn, origin, [row for row in rows if row.name in lost], now=now)
     return Discarded(changes.changed(conn, access, actor, names, rows, (row.board_id for row in rows)), gone)
 
 
-def put(conn: Connection, rows: Sequence[CountedRow], *, by: str | None, now: str, keep: bool = True) -> list[str]:
-    """Put locked live images into the trash; returns the names of those that are gone for good instead.
+def put(
+    conn: Connection, rows: Sequence[CountedRow], *, by: str | None, now: str, final: Collection[int] = ()
+) -> list[str]:
+    """Put locked live images into the trash, but remove those with an id in `final` for good; returns their names.
 
-    These are the intermediate ones, or all on a host without a trash (`keep` False). Asks nobody; `by` did it.
+    Asks nobody; `by` did it.
     """
     changes.recount(conn, gone=map(changes.key_of, rows))
-    kept = [row for row in rows if keep and not row.is_intermediate]
+    kept = [row for row in rows if row.id not in final]
     _update(conn, kept, deleted_at=now, deleted_by=by, updated_at=now)
     index.remove(conn, [row.id for row in kept])
     changes.tell(conn, kept, "deleted", now=now)
-    gone = [row for row in rows if not keep or row.is_intermediate]
+    gone = [row for row in rows if row.id in final]
     removal.erase(conn, gone, now=now)
     return [row.name for row in gone]
 
 
-def trash_board(conn: Connection, board_id: str, *, by: str | None, now: str, limit: int, keep: bool = True) -> int:
-    """Put at most `limit` images of a board that is being deleted into the trash, off the board; asks nobody.
+def trash_board(
+    conn: Connection, access: AccessEngine, actor: Actor, board_id: str, *, now: str, limit: int, keep: bool = True
+) -> int:
+    """Put at most `limit` images of a board that the actor is deleting into the trash, off the board.
 
-    Those that are in the trash already leave the board too. Returns how many; fewer than `limit` means that the board
-    is empty. Whoever deletes it locks its row first. Files of images that are gone for good go with the next sweep.
+    All of them, whosever they are; those that are in the trash already leave the board too. Returns how many; fewer
+    than `limit` means that the board is empty. Whoever deletes it locks its row first. Files of images that are gone
+    for good go with the next sweep.
     """
     names, rows = moves.first_on(conn, board_id, limit)
-    put(conn, [row for row in rows if row.deleted_at is None], by=by, now=now, keep=keep)
+    live = [row for row in rows if row.deleted_at is None]
+    put(conn, live, by=actor.id, now=now, final=_final(conn, access, actor, live, keep=keep))
     _update(conn, rows, board_id=None)
     return moves.finished(conn, board_id, len(names), limit)
 
 
 def restore(conn: Connection, access: AccessEngine, actor: Actor, names: Sequence[str], *, now: str) -> Changed:
-    """Take images out of the trash, back to their boards where those still exist."""
+    """Take images out of the trash: back to their boards where the actor may put images by now, else on none."""
+    allowed = access.predicate(actor, RESTORE.name)
+    homes = moves.hold_boards(conn, access, actor, _boards_of(conn, names, allowed))
     rows = changes.permitted(conn, access, actor, RESTORE.name, names)
     _update(conn, rows, deleted_at=None, deleted_by=None, updated_at=now)
+    homeless = [row for row in rows if row.board_id is not None and row.board_id not in homes]
+    if homeless:
+        _update(conn, homeless, board_id=None)
+        rows = changes.locked(conn, [row.name for row in rows])
     changes.recount(conn, come=map(changes.key_of, rows))
     index.add(conn, [row.id for row in rows])
     changes.tell(conn, rows, "added", now=now)
@@ -140,6 +154,29 @@ def _remove_some(conn: Connection, *which: ColumnElement[bool], now: str) -> lis
     rows = changes.locked(conn, conn.scalars(oldest).all(), in_trash, *which)
     removal.remove(conn, rows, now=now)
     return [row.name for row in rows]
+
+
+def _final(conn: Connection, access: AccessEngine, actor: Actor, rows: Sequence[CountedRow], *, keep: bool) -> set[int]:
+    """The ids of those that go for good: intermediate ones that the actor may purge; all on a host without a trash."""
+    if not keep:
+        return {row.id for row in rows}
+    passing = [row.id for row in rows if row.is_intermediate]
+    theirs = access.predicate(actor, PURGE.name, AS_TRASHED)
+    return {
+        found
+        for some in changes.chunks(passing)
+        for found in conn.scalars(select(images.c.id).where(images.c.id.in_(some), theirs))
+    }
+
+
+def _boards_of(conn: Connection, names: Sequence[str], allowed: ColumnElement[bool]) -> set[str]:
+    on_board = select(images.c.board_id).distinct().where(images.c.board_id.is_not(None), allowed)
+    return {
+        board_id
+        for some in changes.chunks(sorted({name for name in names if is_name(name)}))
+        for board_id in conn.scalars(on_board.where(images.c.name.in_(some)))
+        if board_id is not None
+    }
 
 
 def _update(conn: Connection, rows: Sequence[CountedRow], **values: str | None) -> None:

@@ -9,7 +9,9 @@ from typing import Any, Literal
 
 import orjson
 
-#: PNG text chunks in the reference's words. Each holds a JSON object, at most so many bytes of UTF-8.
+from invoke_host.jsondepth import too_deep_at
+
+#: PNG text chunks in the reference's words. Each holds a JSON object (`is_text`), at most so many bytes of UTF-8.
 METADATA, WORKFLOW, GRAPH = "invokeai_metadata", "invokeai_workflow", "invokeai_graph"
 TEXT_LIMITS: Mapping[str, int] = {METADATA: 1024 * 1024, WORKFLOW: 4 * 1024 * 1024, GRAPH: 4 * 1024 * 1024}
 
@@ -65,11 +67,11 @@ class Decoded:
 
 
 def is_text(chunk: str, text: str) -> bool:
-    """Whether a text may stand in that chunk: a JSON object, not too long."""
+    """Whether a text may stand in that chunk: a JSON object, not too long, not nested too deeply for any reader."""
     raw = text.encode("utf-8", "surrogatepass")
     if len(raw) > TEXT_LIMITS[chunk]:
         return False
     try:
-        return isinstance(orjson.loads(raw), dict)
+        return isinstance(orjson.loads(raw), dict) and too_deep_at(text) is None
     except orjson.JSONDecodeError:
         return False

@@ -33,7 +33,7 @@ from invoke_host.web import (
     requires,
     web,
 )
-from invoke_host.web.multipart import MULTIPART, FileField, Form, TextField, read_form
+from invoke_host.web.multipart import MULTIPART, SMALL_FORM_TIMEOUT_S, FileField, Form, TextField, read_form
 
 STYLE_PRESETS: Final = web.AppKey("style_presets", StylePresetService)
 EXCHANGE: Final = web.AppKey("style_preset_exchange", StylePresetExchange)
@@ -73,7 +73,7 @@ async def get_style_preset(request: web.Request) -> web.Response:
 async def create_style_preset(request: web.Request) -> web.Response:
     """Make a style preset from a form: `data` is a JSON object (NewStylePreset), `image` a PNG, JPEG or WebP file."""
     service = request.app[STYLE_PRESETS]
-    async with service.staging() as folder:
+    async with service.staging(actor_of(request)) as folder:
         form = await _form(request, folder, NewStylePreset, required=True)
         data: NewStylePreset = form.values["data"]
         return json_response(await service.create(actor_of(request), data, _image(form)))
@@ -85,7 +85,7 @@ async def change_style_preset(request: web.Request) -> web.Response:
     What is left out stays, the picture too; `remove_image` takes it away.
     """
     service = request.app[STYLE_PRESETS]
-    async with service.staging() as folder:
+    async with service.staging(actor_of(request)) as folder:
         form = await _form(request, folder, StylePresetPatch, required=False)
         data: StylePresetPatch = form.values.get("data", StylePresetPatch())
         return json_response(
@@ -134,7 +134,7 @@ async def export_style_presets(request: web.Request) -> web.StreamResponse:
 
 async def import_style_presets(request: web.Request) -> web.Response:
     """Make style presets from the form's `file`: CSV with the columns name, prompt and negative_prompt, or JSON."""
-    async with request.app[STYLE_PRESETS].staging() as folder:
+    async with request.app[STYLE_PRESETS].staging(actor_of(request)) as folder:
         file = FileField("file", _IMPORT_BYTES)
         form = await read_form(request, folder=folder, limit_bytes=_IMPORT_BYTES + _FORM_BYTES, files=[file])
         given = form.files["file"]
@@ -158,26 +158,28 @@ async def _form(request: web.Request, folder: Path, model: Any, *, required: boo
         limit_bytes=_PRESET_BYTES,
         fields=[TextField("data", _DATA_BYTES, required=required, model=model)],
         files=[FileField("image", _PICTURE_BYTES, required=False)],
+        timeout_s=SMALL_FORM_TIMEOUT_S,
     )
 
 
 _ROOT = "/api/v1/style_presets"
 _ONE = f"{_ROOT}/i/{{preset_id}}"
 _TAG = "style presets"
+_BUSY = ((429, None), (503, None))
 _ONE_ANSWER = ((200, StylePresetDTO), (403, None), (404, None))
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", f"{_ROOT}/", list_style_presets, LOGGED_IN, "List style presets", _TAG, query=StylePresetsQuery,
           responses=((200, list[StylePresetDTO]),)),
     Route("POST", f"{_ROOT}/", create_style_preset, LOGGED_IN, "Make a style preset", _TAG, consumes=MULTIPART,
-          responses=((200, StylePresetDTO), (403, None), (422, None)), body_limit_bytes=_PRESET_BYTES),
+          responses=((200, StylePresetDTO), (403, None), (422, None), *_BUSY), body_limit_bytes=_PRESET_BYTES),
     Route("GET", f"{_ROOT}/export", export_style_presets, ADMIN, "Export style presets", _TAG, media="text/csv"),
     Route("POST", f"{_ROOT}/import", import_style_presets, ADMIN, "Import style presets", _TAG, consumes=MULTIPART,
-          responses=((200, Imported), (422, None)), body_limit_bytes=_IMPORT_BYTES + _FORM_BYTES),
+          responses=((200, Imported), (422, None), *_BUSY), body_limit_bytes=_IMPORT_BYTES + _FORM_BYTES),
     Route("GET", _ONE, get_style_preset, LOGGED_IN, "Get a style preset", _TAG,
           responses=((200, StylePresetDTO), (404, None))),
     Route("PATCH", _ONE, change_style_preset, requires(EDIT.name, id_from="preset_id"), "Change a style preset", _TAG,
-          consumes=MULTIPART, responses=(*_ONE_ANSWER, (422, None)), body_limit_bytes=_PRESET_BYTES),
+          consumes=MULTIPART, responses=(*_ONE_ANSWER, (422, None), *_BUSY), body_limit_bytes=_PRESET_BYTES),
     Route("DELETE", _ONE, delete_style_preset, LOGGED_IN, "Delete a style preset", _TAG,
           responses=((200, None), (403, None), (404, None))),
     Route("GET", f"{_ONE}/image", get_style_preset_image, LOGGED_IN, "The picture of a style preset", _TAG,

@@ -69,9 +69,9 @@ class StylePresetService:
         except OSError as error:
             raise found.gone() from error
 
-    def staging(self) -> AbstractAsyncContextManager[Path]:
-        """A folder for the files of a form, gone at the end."""
-        return self._files.staging()
+    def staging(self, actor: Actor) -> AbstractAsyncContextManager[Path]:
+        """A folder for the files of a form, gone at the end. Raises TooManyRequests, ServiceUnavailable."""
+        return self._files.staging(actor)
 
     async def create(self, actor: Actor, data: NewStylePreset, upload: Path | None) -> dict[str, Any]:
         """Make a preset, with the picture in the file `upload`. Default ones belong to the host, and are everybody's.

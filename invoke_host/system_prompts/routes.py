@@ -40,7 +40,8 @@ async def create_system_prompt(request: web.Request) -> web.Response:
     """Make a system prompt."""
     body = body_of(request, NewSystemPrompt)
     service = request.app[SYSTEM_PROMPTS]
-    return json_response(await service.create(actor_of(request), body.name, body.content, is_public=body.is_public is True))
+    made = await service.create(actor_of(request), body.name, body.content, is_public=body.is_public is True)
+    return json_response(made)
 
 
 async def change_system_prompt(request: web.Request) -> web.Response:

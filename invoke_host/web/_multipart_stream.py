@@ -8,9 +8,10 @@ from aiohttp import StreamReader
 
 from invoke_host.api import BadRequest, PayloadTooLarge
 
-#: Limits of the lines before each part.
-MAX_HEADER_BYTES = 8190
-MAX_HEADERS = 16
+#: Limits of the lines before each part, as parsing them is work on the event loop. The longest file name there is takes
+#: 2300 bytes when it is escaped.
+MAX_HEADER_BYTES = 3072
+MAX_HEADERS = 8
 
 #: aiohttp reads any number of lines before the first part, one at a time.
 _MOST_LINES = 1000

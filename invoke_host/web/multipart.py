@@ -11,7 +11,6 @@ import asyncio
 import os
 import warnings
 from collections.abc import Sequence
-from email.message import Message
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,20 +20,23 @@ from multidict import CIMultiDict
 from pydantic import TypeAdapter, ValidationError
 
 from invoke_host.api import BadRequest, FieldProblem, InvalidInput, PayloadTooLarge
+from invoke_host.web._disposition import field_name
 from invoke_host.web._multipart_stream import MAX_HEADER_BYTES, MAX_HEADERS, LimitedStream
 from invoke_host.web.form import FileField, Form, FormFile, TextField
 from invoke_host.web.inputs import check_announced_size, check_encoding, check_type, problems_of
 
-__all__ = ["MULTIPART", "FileField", "Form", "FormFile", "TextField", "read_form"]
+__all__ = ["MULTIPART", "SMALL_FORM_TIMEOUT_S", "FileField", "Form", "FormFile", "TextField", "read_form"]
 
-#: How long a form may take to arrive; one that stops arriving is given up sooner (`STALL_TIMEOUT_S`).
+#: How long a form may take to arrive, and one of a few megabytes. One that stops arriving is given up sooner
+#: (`STALL_TIMEOUT_S`).
 FORM_TIMEOUT_S = 600.0
+SMALL_FORM_TIMEOUT_S = 180.0
 STALL_TIMEOUT_S = 30.0
 
 MULTIPART = "multipart/form-data"
 
 #: Parts beyond the declared ones that are still told; a form with more is not read on.
-_MOST_STRANGE_PARTS = 16
+_MOST_STRANGE_PARTS = 8
 _PIECE_BYTES = 512 * 1024
 
 _PLAIN = frozenset({"", "7bit", "8bit", "binary"})
@@ -124,7 +126,7 @@ class _Reading:
             self._malformed("its parts can't be told apart: check the boundary and the lines before each part")
 
     async def _part(self, part: BodyPartReader) -> None:
-        name = _name(part)
+        name = field_name(part.headers.get(hdrs.CONTENT_DISPOSITION, ""))
         wanted = self._declared.get(name or "")
         if name is None or wanted is None:
             names = ", ".join(sorted(self._declared))
@@ -213,13 +215,3 @@ def _write(descriptor: int, piece: bytes) -> None:
 def _is_plain(part: BodyPartReader) -> bool:
     encoding = part.headers.get(hdrs.CONTENT_TRANSFER_ENCODING, "").strip().lower()
     return encoding in _PLAIN and hdrs.CONTENT_ENCODING not in part.headers
-
-
-def _name(part: BodyPartReader) -> str | None:
-    """The field that a part says it is. aiohttp's own parser gives up on file names with two semicolons."""
-    header = Message()
-    header[hdrs.CONTENT_DISPOSITION] = part.headers.get(hdrs.CONTENT_DISPOSITION, "")
-    if header.get_content_disposition() != "form-data":
-        return None
-    name = header.get_param("name", header=hdrs.CONTENT_DISPOSITION)
-    return name if isinstance(name, str) else None

@@ -15,8 +15,7 @@ from math import isinf
 from types import MappingProxyType
 from typing import Any, NoReturn
 
-#: Deepest nesting of arrays and objects.
-MAX_DEPTH = 100
+from invoke_host.jsondepth import MAX_DEPTH, too_deep_at
 
 
 class NotJsonError(ValueError):
@@ -134,15 +133,9 @@ def _skip(text: str, at: int) -> int:
 
 
 def _check_depth(text: str) -> None:
-    depth = 0
-    for token in _STRING_OR_BRACKET.finditer(text):
-        first = text[token.start()]
-        if first in "[{":
-            depth += 1
-            if depth > MAX_DEPTH:
-                _wrong(f"nested deeper than {MAX_DEPTH} levels", token.start())
-        elif first != '"':
-            depth -= 1
+    at = too_deep_at(text)
+    if at is not None:
+        _wrong(f"nested deeper than {MAX_DEPTH} levels", at)
 
 
 def _check_surrogates(text: str) -> None:
@@ -169,8 +162,6 @@ def _wrong(what: str, at: int) -> NoReturn:
 
 
 _BLANK = re.compile(r"[ \t\n\r]*")
-# Possessive, and whole even without its closing quote, so that no text makes it look at any part of it twice.
-_STRING_OR_BRACKET = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _ESCAPE = re.compile(
     r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<lone>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",

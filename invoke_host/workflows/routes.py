@@ -12,7 +12,7 @@ from invoke_host.api import FieldProblem, InvalidInput
 from invoke_host.images import replaceable
 from invoke_host.web import LOGGED_IN, Route, actor_of, body_of, json_response, origin_of, query_of, web
 from invoke_host.web.inputs import read_limited
-from invoke_host.web.multipart import MULTIPART, FileField, read_form
+from invoke_host.web.multipart import MULTIPART, SMALL_FORM_TIMEOUT_S, FileField, read_form
 from invoke_host.workflows.document import Document
 from invoke_host.workflows.query import ListRequest, Scope, decode_cursor
 from invoke_host.workflows.schema import (
@@ -140,9 +140,13 @@ async def put_thumbnail(request: web.Request) -> web.Response:
     """Send a picture (PNG, JPEG or WebP, the form field `image`) that stands for the workflow in lists."""
     service, actor, workflow_id = request.app[THUMBNAILS], actor_of(request), _id(request)
     await service.require_edit(actor, workflow_id)  # before megabytes are read
-    async with service.staging() as folder:
+    async with service.staging(actor) as folder:
         form = await read_form(
-            request, folder=folder, limit_bytes=_FORM_BYTES, files=(FileField("image", _PICTURE_BYTES),)
+            request,
+            folder=folder,
+            limit_bytes=_FORM_BYTES,
+            files=(FileField("image", _PICTURE_BYTES),),
+            timeout_s=SMALL_FORM_TIMEOUT_S,
         )
         await service.put(actor, origin_of(request), workflow_id, form.files["image"].path)
     return json_response(None)
@@ -196,7 +200,8 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{_ONE}/thumbnail", get_thumbnail, LOGGED_IN, "The thumbnail of a workflow", _TAG,
           media="image/webp", responses=((200, None), (404, None), (410, None))),
     Route("PUT", f"{_ONE}/thumbnail", put_thumbnail, LOGGED_IN, "Set the thumbnail of a workflow", _TAG,
-          consumes=MULTIPART, body_limit_bytes=_FORM_BYTES, responses=(*_DONE, (415, None))),
+          consumes=MULTIPART, body_limit_bytes=_FORM_BYTES,
+          responses=(*_DONE, *((status, None) for status in (415, 429, 503)))),
     Route("DELETE", f"{_ONE}/thumbnail", delete_thumbnail, LOGGED_IN, "Take the thumbnail away", _TAG,
           responses=_DONE),
 )  # fmt: skip

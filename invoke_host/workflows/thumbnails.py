@@ -42,9 +42,9 @@ class WorkflowThumbnails:
         self._decoder = decoder
         self._max_pixels = max_pixels
 
-    def staging(self) -> AbstractAsyncContextManager[Path]:
-        """A folder for a picture that is being sent."""
-        return self._files.staging()
+    def staging(self, actor: Actor) -> AbstractAsyncContextManager[Path]:
+        """A folder for a picture that is being sent. Raises TooManyRequests, ServiceUnavailable."""
+        return self._files.staging(actor)
 
     async def require_edit(self, actor: Actor, workflow_id: str) -> None:
         """Return if the actor may change the workflow. Raises NotFound or Forbidden."""

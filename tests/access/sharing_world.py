@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from typing import Any, ClassVar
 
 import orjson
@@ -131,8 +130,6 @@ def worlds(
     board_count, image_count = draw(st.integers(*board_counts)), draw(st.integers(*image_counts))
     made = draw(st.lists(_images(board_count), min_size=image_count, max_size=image_count))
     found = draw(st.lists(_boards(image_count), min_size=board_count, max_size=board_count))
-    # What is intermediate is never in the trash.
-    made = [replace(each, trashed=each.trashed and not each.is_intermediate) for each in made]
     return World(tuple(found), tuple(made), draw(st.sampled_from(plugins)))
 
 

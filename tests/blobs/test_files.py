@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, insert, select, update
 
 from invoke_host import ids
-from invoke_host.api import NotFound, ServiceUnavailable, StorageUnavailable
-from invoke_host.blobs import tombstones
+from invoke_host.api import Actor, NotFound, ServiceUnavailable, StorageUnavailable, TooManyRequests, UserId
+from invoke_host.blobs import staging, tombstones
 from invoke_host.blobs.files import Files
 from invoke_host.blobs.keepers import KEEPERS
+from invoke_host.blobs.staging import Staging
 from invoke_host.blobs.sweep import SWEEP_AGE, finish_tombstones, in_use, sweep_task
 from invoke_host.blobs.tables import tombstones as tombstone_table
 from invoke_host.blobs.tombstones import INTENT_AGE
@@ -22,6 +24,8 @@ from invoke_host.storage.blobs import FilesystemBlobStore
 from invoke_host.testing.clock import FakeClock
 from invoke_host.workflows.tables import THUMBNAILS, workflows
 
+BOB = Actor(id=UserId("bob"), kind="user", display_name="Bob", provider="test")
+ALICE = Actor(id=UserId("alice"), kind="user", display_name="Alice", provider="test")
 ROW = "0aa7c3de-0000-4000-8000-000000000001"
 
 
@@ -40,7 +44,7 @@ def files(each_storage: Storage, blobs: FilesystemBlobStore, clock: FakeClock) -
         conn.execute(insert(workflows).values(**row, **texts))
 
     each_storage.run_write(add)
-    return Files(each_storage, blobs, clock)
+    return Files(each_storage, blobs, clock, Staging(blobs))
 
 
 @pytest.fixture
@@ -156,7 +160,7 @@ async def test_what_can_not_be_removed_keeps_its_tombstone(
 
 async def test_staging_leaves_nothing_behind(files: Files, blobs: FilesystemBlobStore) -> None:
     async def fail() -> None:
-        async with files.staging() as folder:
+        async with files.staging(ALICE) as folder:
             (folder / "half").write_bytes(b"x")
             assert len(blobs.staged()) == 1
             raise ZeroDivisionError
@@ -164,6 +168,42 @@ async def test_staging_leaves_nothing_behind(files: Files, blobs: FilesystemBlob
     with pytest.raises(ZeroDivisionError):
         await fail()
     assert blobs.staged() == []
+
+
+async def test_a_user_has_a_limited_number_of_uploads_on_their_way_and_so_have_all(
+    files: Files, blobs: FilesystemBlobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(staging, "MOST_OF_ONE", 2)
+    monkeypatch.setattr(staging, "MOST_UPLOADS", 3)
+    async with AsyncExitStack() as running:
+        for actor in (ALICE, ALICE, BOB):
+            await running.enter_async_context(files.staging(actor))
+        with pytest.raises(TooManyRequests):
+            await running.enter_async_context(files.staging(ALICE))
+        with pytest.raises(ServiceUnavailable):
+            await running.enter_async_context(files.staging(BOB))
+        assert len(blobs.staged()) == 3
+    async with files.staging(ALICE), files.staging(ALICE):
+        assert len(blobs.staged()) == 2
+
+
+async def test_a_folder_that_can_t_be_made_or_removed_is_not_counted(
+    files: Files, blobs: FilesystemBlobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(token: str) -> Path:
+        raise OSError(token)
+
+    async def enter() -> None:
+        async with files.staging(ALICE):
+            pass
+
+    monkeypatch.setattr(staging, "MOST_OF_ONE", 1)
+    for name in ("staging", "drop_staging"):
+        with monkeypatch.context() as patch:
+            patch.setattr(blobs, name, refuse)
+            with pytest.raises(OSError, match="-"):
+                await enter()
+    await enter()
 
 
 def test_whoever_stores_files_says_which_are_in_use() -> None:

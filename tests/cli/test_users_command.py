@@ -100,7 +100,7 @@ def test_transfer_of_one_kind_leaves_the_others(run: Run, ids: dict[str, str], l
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
-        (("--from", "system", "--to", "bob@example.com", "--only", "boards"), 2, "'boards' can't be handed over"),
+        (("--from", "system", "--to", "bob@example.com", "--only", "models"), 2, "'models' can't be handed over"),
         (("--from", "system", "--to", "bob@example.com", "--only", ","), 2, "there are queue, images"),
         (("--from", "system", "--to", "nobody@example.com"), 3, "there is no user"),
         (("--from", "nobody@example.com", "--to", "system"), 3, "there is no user"),

@@ -62,7 +62,8 @@ def test_s_f2_a_body_that_needs_no_preflight_is_refused(browser: Browser, kind: 
     for row in UNSAFE:
         if row.route.body is not None:
             headers = {"Content-Type": kind} if kind else {}
-            answer = client.request(row.route.method, concrete(row.route.path), body=b"{}", headers=headers)
+            path = concrete(row.route.path) + ("?key=x" if row.route.path.endswith("/set_by_key") else "")
+            answer = client.request(row.route.method, path, body=b"{}", headers=headers)
             assert answer.status == 415, (row.line, answer.text)
 
 

@@ -15,6 +15,7 @@ from invoke_host.identity.tokens import store as tokens
 from invoke_host.identity.users import store
 from invoke_host.identity.users.model import User
 from invoke_host.identity.users.values import NewUser, UserChange
+from invoke_host.owned import OWNED
 
 from .people import GOOD, PROVIDER, ROOT, People
 
@@ -128,7 +129,7 @@ async def test_deactivation_ends_everything_and_reactivation_revives_nothing(peo
         "is_active": {"from": True, "to": False},
         "sessions_ended": 2,
         "revoked": 1,
-        "stopped": {"queue": 0, "images": 0},
+        "stopped": {each.name: 0 for each in OWNED},
     }
     assert start["details"] == {"is_active": {"from": False, "to": True}}
 

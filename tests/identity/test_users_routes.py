@@ -164,10 +164,10 @@ async def test_content_is_handed_over(api: ApiClient, here: People) -> None:
     ann = await here.add("Ann")
     path = f"{ALL}/{SYSTEM_USER_ID}/transfer"
     answer = await api.post(path, {"to_user_id": ann.id})
-    assert checked(answer, 200, "POST", "/{user_id}/transfer") == {"transferred": {"queue": 0, "images": 0}}
+    assert checked(answer, 200, "POST", "/{user_id}/transfer") == {"transferred": {each.name: 0 for each in OWNED}}
     answer = await api.post(path, {"to_user_id": ann.id, "parts": ["images"]})
     assert answer.json() == {"transferred": {"images": 0}}
-    assert (await api.post(path, {"to_user_id": ann.id, "parts": ["boards"]})).json()["detail"][0]["loc"] == [
+    assert (await api.post(path, {"to_user_id": ann.id, "parts": ["models"]})).json()["detail"][0]["loc"] == [
         "body",
         "parts",
     ]

@@ -14,6 +14,7 @@ from invoke_host.api import Actor, Forbidden, NotFound
 from invoke_host.audit.record import Origin
 from invoke_host.boards.tables import boards
 from invoke_host.images import bulk, editing, moves, trash
+from invoke_host.images.nowhere import on_none
 from invoke_host.images.ownership import OWNED
 from tests.images.conftest import ADMIN, ALICE, BOB, CAROL, NOW, Gallery, insert_rows
 
@@ -91,7 +92,7 @@ class History:
 
     def discard_all(self) -> None:
         actor = self.actor()
-        which = self.random.choice([bulk.INTERMEDIATE, bulk.UNCATEGORIZED])
+        which = self.random.choice([bulk.INTERMEDIATE, on_none(self.access, actor)])
         scope = self.gallery.storage.run_read(bulk.scope)
         self._write(bulk.delete_step, self.access, actor, scope, which, **self.by(actor))
 
@@ -109,7 +110,8 @@ class History:
         if self.boards:
             board_id = self.random.choice(self.boards)
             how = (self.random.random() < 0.5, self.random.random() < 0.8)
-            while not self._write(_delete_board, board_id, *how):
+            actor = self.actor()
+            while not self._write(_delete_board, self.access, actor, board_id, *how):
                 pass
 
     def transfer(self) -> None:
@@ -154,11 +156,13 @@ def _add(
     insert_rows(conn, names, str(actor.id), {"board_id": board_id, **kind}, NOW)
 
 
-def _delete_board(conn: Connection, board_id: str, with_images: bool, keep: bool) -> bool:
+def _delete_board(
+    conn: Connection, access: AccessEngine, actor: Actor, board_id: str, with_images: bool, keep: bool
+) -> bool:
     """One step of it; True when the board is gone."""
     conn.execute(select(boards.c.id).where(boards.c.id == board_id).with_for_update())
     if with_images:
-        left = trash.trash_board(conn, board_id, by="alice", now=NOW, limit=2, keep=keep)
+        left = trash.trash_board(conn, access, actor, board_id, now=NOW, limit=2, keep=keep)
     else:
         left = moves.clear_board(conn, board_id, now=NOW, limit=2)
     if left == 2:

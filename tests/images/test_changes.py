@@ -19,6 +19,7 @@ from invoke_host.images import bulk, editing, listing, moves, rows, store, tombs
 from invoke_host.images.drift import drift
 from invoke_host.images.editing import Patch
 from invoke_host.images.names import image_key, name_of_key, new_name, thumbnail_key
+from invoke_host.images.nowhere import on_none
 from invoke_host.images.query import Filters
 from invoke_host.images.store import SavedOutput
 from invoke_host.images.tables import images
@@ -67,7 +68,7 @@ def test_a_generated_image_is_there_counted_and_told_and_its_intent_is_gone(
     image = storage.run_read(rows.get, access, ALICE, name)
     assert (image["image_name"], image["width"], image["session_id"]) == (name, 64, Item.session_id)
     assert (image["created_at"], image["image_origin"], image["image_category"]) == (NOW, "internal", "general")
-    assert storage.run_read(rows.metadata, access, ALICE, name) == {"positive_prompt": "a red apple"}
+    assert storage.run_read(rows.metadata, access, ALICE, name) == '{"positive_prompt":"a red apple"}'
     assert storage.run_read(entombed) == set()
     assert storage.run_read(drift) == []
     (event,) = told(storage)
@@ -245,7 +246,7 @@ def test_a_bulk_deletion_takes_what_was_there_in_steps_and_leaves_what_came_late
     scope = storage.run_read(bulk.scope)
     later = each_gallery.add_rows(1)
 
-    which, by = bulk.UNCATEGORIZED, {"origin": origin(ALICE), "now": NOW, "keep": False}
+    which, by = on_none(access, ALICE), {"origin": origin(ALICE), "now": NOW, "keep": False}
     first = storage.run_write(bulk.delete_step, access, ALICE, scope, which, **by)
     assert first.discarded.result.done == mine[: bulk.STEP]
     assert sorted(first.discarded.gone) == sorted(mine[: bulk.STEP])

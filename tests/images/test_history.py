@@ -51,9 +51,12 @@ def test_drift_sees_each_kind_of_error(each_gallery: Gallery) -> None:
     first, second, third = storage.run_read(ids)
     for change, expected in (
         (update(image_counts).values(count=7), "image_counts says 7"),
-        (delete(image_search).where(image_search.c.rowid == first), "can't be searched for"),
-        (update(images).where(images.c.id == second).values(deleted_at="2026-11-23 06:00:00.000"), "is deleted"),
-        (update(images).where(images.c.id == third).values(starred=True), "the search takes"),
+        (delete(image_search).where(image_search.c.rowid == first), f"image_search has None for image {first},"),
+        (
+            update(images).where(images.c.id == second).values(deleted_at="2026-11-23 06:00:00.000"),
+            f"for image {second}, which is None",
+        ),
+        (update(images).where(images.c.id == third).values(starred=True), "_s1 "),
     ):
         write(storage, change)
         assert any(expected in line for line in storage.run_read(drift)), expected

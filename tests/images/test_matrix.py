@@ -7,13 +7,18 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from invoke_host.access.engine import AccessEngine
 from invoke_host.api import Actor, Forbidden, NotFound, Role
 from invoke_host.audit.record import Origin
+from invoke_host.boards import deletion
+from invoke_host.boards.deletion import Deletion
+from invoke_host.events import store as events
 from invoke_host.images import editing, moves, rows, trash, trash_listing
+from invoke_host.images.drift import drift
 from invoke_host.images.editing import Patch
+from invoke_host.images.tables import images as image_table
 from invoke_host.testing.client import ApiClient
 from tests.images.conftest import ADMIN, ALICE, BOB, CAROL, NOW, Gallery
 
@@ -72,9 +77,9 @@ LISTED: dict[str, Callable[..., Any]] = {
 }
 
 
-def tried(gallery: Gallery, unit: Callable[..., object], *arguments: object) -> int:
+def tried(gallery: Gallery, unit: Callable[..., object], *arguments: object, **options: Any) -> int:
     try:
-        gallery.storage.run_write(unit, *arguments)
+        gallery.storage.run_write(unit, *arguments, **options)
     except NotFound:
         return UNKNOWN
     except Forbidden:
@@ -168,6 +173,84 @@ def test_in_the_trash(each_gallery: Gallery, access: AccessEngine, case: Case) -
     if case.purge != OK:
         restored = storage.run_write(trash.restore, access, case.caller, [name], now=NOW)
         assert restored.done == ([name] if case.trashed == OK else [])
+
+
+@cases
+@pytest.mark.parametrize("how", ["one", "several", "with the board"])
+def test_who_may_not_purge_does_not_destroy_by_calling_it_intermediate(
+    each_gallery: Gallery, access: AccessEngine, case: Case, how: str
+) -> None:
+    storage = each_gallery.storage
+    name, board_id = on_board(each_gallery, case)
+    tried(each_gallery, editing.patch, access, case.caller, name, Patch(is_intermediate=True), now=NOW)
+
+    options: dict[str, Any] = {"origin": by(case.caller), "now": NOW}
+    if how == "one":
+        tried(each_gallery, trash.delete_one, access, case.caller, name, **options)
+    elif how == "several":
+        storage.run_write(trash.delete_images, access, case.caller, [name], **options)
+    else:
+        options |= {"include_images": True, "keep": True}
+        tried(each_gallery, deletion.step, access, case.caller, board_id, Deletion(), **options)
+
+    page = storage.run_read(trash_listing.page, access, BOB, limit=9, cursor=None)
+    left = [image["image_name"] for image in page.items]
+    live = tried(each_gallery, rows.get, access, BOB, name) == OK
+    deletes = case.caller in (ALICE, ADMIN) if how == "with the board" else case.curate == OK
+    expected = ([], False) if deletes and case.purge == OK else ([name] if deletes else [], not deletes)
+    assert (left, live) == expected
+    assert storage.run_read(drift) == []
+    if left:
+        assert storage.run_write(trash.restore, access, BOB, left, now=NOW).done == left
+        assert storage.run_read(rows.get, access, BOB, name)["is_intermediate"] is True
+        assert storage.run_read(drift) == []
+
+
+@pytest.mark.parametrize("visibility", ["private", "shared", "public"])
+@pytest.mark.parametrize("roles", [{}, {"bob": "viewer"}, {"bob": "contributor"}, {"bob": "editor"}])
+def test_an_image_comes_back_to_a_board_only_where_who_restores_it_may_put_images_by_now(
+    each_gallery: Gallery, access: AccessEngine, visibility: Visibility, roles: Mapping[str, Role]
+) -> None:
+    storage = each_gallery.storage
+    board_id, other = each_gallery.add_board(ALICE, visibility, roles), each_gallery.add_board(BOB)
+    name, loose = each_gallery.add(BOB, board_id=board_id), each_gallery.add(BOB)
+    there, passing = each_gallery.add(BOB, board_id=other), each_gallery.add(BOB, board_id=board_id, starred=True)
+    names = [name, loose, there, passing]
+    storage.run_write(trash.delete_images, access, BOB, names, origin=by(BOB), now=NOW)
+    before = storage.run_read(events.span).last
+
+    restored = storage.run_write(trash.restore, access, BOB, names, now=NOW)
+
+    may = visibility == "public" or roles.get("bob") in ("contributor", "editor")
+    home = board_id if may else None
+    assert (restored.done, set(restored.boards)) == (names, {other, board_id} if may else {other})
+    assert storage.run_read(placed) == {name: home, loose: None, there: other, passing: home}
+    assert storage.run_read(drift) == []
+    told = {event.board_id: set(event.payload["added"]) for event in storage.run_read(events.read_after, before, 10)}
+    assert told == ({board_id: {name, passing}, None: {loose}} if may else {None: {name, loose, passing}}) | {
+        other: {there}
+    }
+
+
+@cases
+def test_owner_and_editors_bring_it_back_to_the_board_whoever_made_it(
+    each_gallery: Gallery, access: AccessEngine, case: Case
+) -> None:
+    storage = each_gallery.storage
+    name, board_id = on_board(each_gallery, case)
+    storage.run_write(trash.delete_one, access, BOB, name, origin=by(BOB), now=NOW)
+
+    restored = storage.run_write(trash.restore, access, case.caller, [name], now=NOW)
+
+    if case.trashed == OK:
+        home = None if case.caller is BOB else board_id  # the uploader may add to it no more
+        assert (restored.boards, storage.run_read(placed)) == ([home] if home else [], {name: home})
+    else:
+        assert restored.done == []
+
+
+def placed(conn: Connection) -> dict[str, str | None]:
+    return {row.name: row.board_id for row in conn.execute(select(image_table.c.name, image_table.c.board_id))}
 
 
 @cases

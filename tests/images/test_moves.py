@@ -160,11 +160,13 @@ def counters_of(conn: Connection, board_id: str) -> list[Any]:
 def test_a_board_goes_into_the_trash_in_steps(each_gallery: Gallery, access: AccessEngine, keep: bool) -> None:
     storage, board = each_gallery.storage, each_gallery.add_board(ALICE, roles={"bob": "editor"})
     live = each_gallery.add_rows(4, BOB, board_id=board)
+    foreign = each_gallery.add_rows(1, BOB, board_id=board, is_intermediate=True)
     each_gallery.add_rows(1, board_id=board, is_intermediate=True)
 
-    steps = [storage.run_write(trash.trash_board, board, by="alice", now=NOW, limit=3, keep=keep) for _ in range(2)]
+    steps = [storage.run_write(trash.trash_board, access, ALICE, board, now=NOW, limit=3, keep=keep) for _ in range(3)]
 
-    assert steps == [3, 2]
+    live += foreign
+    assert steps == [3, 3, 0]
     assert storage.run_read(places) == (dict.fromkeys(live) if keep else {})
     assert storage.run_read(drift) == []
     assert storage.run_read(counters_of, board) == []

@@ -8,12 +8,16 @@ from typing import Any
 
 import pytest
 
+from invoke_host.access.engine import AccessEngine
 from invoke_host.api import Route
+from invoke_host.audit.record import Origin
 from invoke_host.images.names import image_key, thumbnail_key
+from invoke_host.images.removal import Undertaker
 from invoke_host.images.routes import ROUTES
+from invoke_host.images.services.changing import ImageChanger
 from invoke_host.testing.client import Answer, ApiClient
 from invoke_host.testing.schemas import assert_matches_schema
-from tests.images.conftest import BOB, Gallery
+from tests.images.conftest import ADMIN, BOB, Gallery
 
 HOSTILE_NAMES = [
     "..",
@@ -233,6 +237,52 @@ async def test_uncategorized_images_go_into_the_trash_but_only_own_ones(gallery:
     assert (await alice.as_caller("bob").get(f"/api/v1/images/i/{foreign}")).status == 200
     assert checked(await alice.delete("/api/v1/images/trash"), "DELETE", "trash") == {"purged_count": 1}
     assert len(gallery.files()) == 4
+
+
+async def test_deleting_uncategorized_images_means_ones_own_for_an_administrator_too(
+    gallery: Gallery, alice: ApiClient
+) -> None:
+    url, root = "/api/v1/images/uncategorized", alice.as_caller("root")
+    hers, his, own = gallery.add(), gallery.add(BOB), gallery.add(ADMIN)
+
+    assert (await alice.delete(f"{url}?all=true")).status == 403
+    assert checked(await root.delete(url), "DELETE", "uncategorized")["deleted_images"] == [own]
+    assert checked(await root.delete(f"{url}?all=true"), "DELETE", "uncategorized")["deleted_images"] == [hers, his]
+
+
+async def test_uncategorized_images_are_those_that_are_listed_so(gallery: Gallery, alice: ApiClient) -> None:
+    """Own ones on boards that one does not see any more are."""
+    hidden, shared = gallery.add_board(BOB), gallery.add_board(BOB, "shared")
+    lost, seen, loose = gallery.add(board_id=hidden), gallery.add(board_id=shared), gallery.add()
+    gallery.add(BOB, board_id=hidden)
+
+    listed = (await alice.get("/api/v1/images/names?board_id=none")).json()["image_names"]
+    deleted = checked(await alice.delete("/api/v1/images/uncategorized"), "DELETE", "uncategorized")
+
+    assert sorted(deleted["deleted_images"]) == sorted(listed) == sorted([lost, loose])
+    assert deleted["affected_boards"] == []
+    assert (await alice.get(f"/api/v1/images/i/{seen}")).status == 200
+
+
+async def test_the_one_user_of_a_host_deletes_all_that_is_on_no_board(gallery: Gallery, access: AccessEngine) -> None:
+    undertaker = Undertaker(gallery.storage, gallery.blobs)
+    changer = ImageChanger(gallery.storage, access, gallery.clock, undertaker, multi_user=False)
+    left = [gallery.add(), gallery.add(BOB), gallery.add(ADMIN)]
+
+    assert await changer.delete_uncategorized(ADMIN, Origin.of(ADMIN, None)) == left
+
+
+async def test_metadata_that_is_too_deep_to_be_read_was_stored_once_and_harms_nothing(
+    gallery: Gallery, alice: ApiClient
+) -> None:
+    deep = '{"a": ' + "[" * 5000 + "]" * 5000 + "}"
+    name = gallery.add(metadata=deep)
+    url = f"/api/v1/images/i/{name}"
+
+    assert (await alice.get(f"{url}/metadata")).body.decode() == deep
+    assert (await alice.delete(url)).status == 200
+    assert (await alice.post("/api/v1/images/trash/restore", {"image_names": [name]})).status == 200
+    assert (await alice.get("/api/v1/images/?search_term=a")).json()["items"] == []
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, int]]:

@@ -55,6 +55,11 @@ def test_a_file_that_says_nothing_usable_has_no_words(metadata: str | None) -> N
     assert words_of(metadata) == []
 
 
+@pytest.mark.parametrize("deep", ["[" * 100_000 + "]" * 100_000, '{"a":' * 5000 + "0" + "}" * 5000, "9" * 5000])
+def test_a_file_that_says_more_than_can_be_read_has_no_words(deep: str) -> None:
+    assert words_of('{"positive_prompt": "a pear", "more": ' + deep + "}") == []
+
+
 def test_prompts_scheduler_seed_and_the_models_name_are_found() -> None:
     said = {"positive_prompt": "cat", "negative_prompt": "blur", "scheduler": "euler_a", "seed": 7, "steps": 30}
 

@@ -96,7 +96,8 @@ async def test_everything_on_no_board_is_deleted_step_by_step(
     assert await changer.delete_uncategorized(ALICE, by(ALICE)) == mine
     assert each_gallery.files() == files_of(on_board, foreign)
     assert await changer.delete_uncategorized(ALICE, by(ALICE)) == []
-    assert await changer.delete_uncategorized(ADMIN, by(ADMIN)) == [foreign]
+    assert await changer.delete_uncategorized(ADMIN, by(ADMIN)) == []
+    assert await changer.delete_uncategorized(ADMIN, by(ADMIN), everybodys=True) == [foreign]
     assert each_gallery.files() == files_of(on_board)
 
 

@@ -53,7 +53,7 @@ def test_an_image_comes_back_to_its_board_as_it_was(each_gallery: Gallery, acces
     assert (restored.done, restored.failed, restored.boards) == ([name], ["../x"], [board])
     after = storage.run_read(rows.get, access, ALICE, name)
     assert {**after, "updated_at": ""} == {**before, "updated_at": ""}
-    assert storage.run_read(rows.metadata, access, ALICE, name) == {"positive_prompt": "a pear"}
+    assert storage.run_read(rows.metadata, access, ALICE, name) == '{"positive_prompt": "a pear"}'
     assert storage.run_read(drift) == []
     assert storage.run_write(trash.restore, access, ALICE, [name], now=NOW).failed == [name], "it is not there any more"
 
@@ -95,7 +95,7 @@ def test_an_editor_sees_what_was_deleted_from_the_board_and_the_uploader_theirs(
 
     assert shown(BOB) == shown(ADMIN) == {on_board, loose}
     assert shown(CAROL) == shown(ALICE) == {on_board}
-    storage.run_write(trash.trash_board, board, by="alice", now=NOW, limit=10)
+    storage.run_write(trash.trash_board, access, ALICE, board, now=NOW, limit=10)
     assert shown(CAROL) == shown(ALICE) == set(), "with the board went the right to restore what was on it"
     assert shown(BOB) == {on_board, loose}
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import errno
 import io
 import json
+import sqlite3
 
 import aiohttp
 import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from sqlalchemy import delete, select, update
+from sqlalchemy.exc import OperationalError
 
+from invoke_host.api import StorageConflict, StorageUnavailable
+from invoke_host.blobs import staging
 from invoke_host.blobs.tables import tombstones
 from invoke_host.boards.tables import board_grants, boards
 from invoke_host.config.schema import ImagesConfig
@@ -252,12 +256,12 @@ async def test_a_disk_that_refuses_the_files_leaves_nothing_and_says_so(one, mon
 
 
 async def test_who_has_too_many_uploads_on_their_way_gets_429_and_others_do_not(one, monkeypatch):
-    monkeypatch.setattr(uploading, "MOST_OF_ONE", 0)
+    monkeypatch.setattr(staging, "MOST_OF_ONE", 0)
     answer = await one.upload(png())
     assert (answer.status, "Retry-After" in answer.headers) == (429, True)
-    monkeypatch.setattr(uploading, "MOST_OF_ONE", 1)
+    monkeypatch.setattr(staging, "MOST_OF_ONE", 1)
     assert [(await one.upload(png(), caller=name)).status for name in ("alice", "bob", "alice")] == [201, 201, 201]
-    monkeypatch.setattr(uploading, "MOST_UPLOADS", 0)
+    monkeypatch.setattr(staging, "MOST_UPLOADS", 0)
     assert (await one.upload(png())).status == 503
 
 
@@ -266,6 +270,60 @@ async def test_counters_and_search_hold_after_uploads_onto_boards(traffic):
     for caller, query in (("alice", {}), ("bob", {"board_id": board}), ("alice", {"board_id": board})):
         await traffic.upload(png(), caller=caller, query={**WHAT, **query})
     assert traffic.gallery.storage.run_read(drift) == []
+
+
+def nested(levels: int) -> str:
+    """An object that goes so deep."""
+    return '{"a": ' + "[" * (levels - 1) + "]" * (levels - 1) + "}"
+
+
+@pytest.mark.parametrize("deep", [nested(101), nested(300), nested(1000), '{"a": ' + nested(101) + ', "a": 1}'])
+async def test_metadata_that_is_nested_too_deeply_is_told_and_that_of_a_file_is_dropped(one, deep):
+    answer = await one.upload(png(), metadata=deep)
+    assert (answer.status, answer.detail[0]["loc"]) == (422, ["body", "metadata"])
+    assert nothing_stays(one)
+
+    info = PngInfo()
+    for chunk in ("invokeai_metadata", "invokeai_workflow", "invokeai_graph"):
+        info.add_text(chunk, deep)
+    image = (await one.upload(png(pnginfo=info))).json()
+    path = f"/api/v1/images/i/{image['image_name']}"
+    assert image["has_workflow"] is False
+    assert (await one.as_caller("alice").get(f"{path}/metadata")).json() is None
+
+
+async def test_metadata_may_go_a_hundred_levels_deep(one):
+    path = (await one.upload(png(), metadata=nested(100))).headers["Location"]
+    assert (await one.as_caller("alice").get(f"{path}/metadata")).body.decode() == nested(100)
+
+
+async def test_metadata_is_handed_out_in_the_words_in_which_it_came(one):
+    text = '{ "seed": 123456789012345678901234567890, "cfg": 7.50, "twice": 1, "twice": 1e2 }'
+    path = (await one.upload(png(), metadata=text)).headers["Location"]
+    assert (await one.as_caller("alice").get(f"{path}/metadata")).body.decode() == text
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a bug"), RecursionError(), StorageConflict("refused")])
+async def test_whatever_fails_while_the_row_is_written_leaves_nothing(one, monkeypatch, error):
+    def fail(conn, image, *, now):
+        raise error
+
+    monkeypatch.setattr(uploading, "insert_image", fail)
+    assert (await one.upload(png())).status in (409, 500)
+    assert nothing_stays(one)
+
+
+@pytest.mark.parametrize(
+    "error", [StorageUnavailable("away"), OperationalError("", {}, sqlite3.OperationalError("disk I/O error"))]
+)
+async def test_where_the_row_may_be_there_all_the_same_the_files_stay_for_the_sweep_to_judge(one, monkeypatch, error):
+    def fail(conn, image, *, now):
+        raise error
+
+    monkeypatch.setattr(uploading, "insert_image", fail)
+    assert (await one.upload(png())).status in (500, 503)
+    assert len(one.gallery.files()) == 2
+    assert not nothing_stays(one), "and their tombstones, by which the sweep finds them"
 
 
 async def test_text_in_metadata_is_json_that_can_be_read_whatever_it_holds(one):

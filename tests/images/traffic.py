@@ -16,6 +16,7 @@ from sqlalchemy import select
 
 from invoke_host.access.engine import AccessEngine
 from invoke_host.api import Actor
+from invoke_host.blobs.staging import Staging
 from invoke_host.compose.images import image_services
 from invoke_host.config.schema import ImagesConfig
 from invoke_host.events.tables import outbox
@@ -93,7 +94,7 @@ async def serving(
     )
     await downloads.open()
     services: dict[Any, Any] = dict(image_services(storage, blobs, access, clock, config=images, multi_user=True))
-    services[UPLOADER] = ImageUploader(storage, blobs, access, clock, decoder, images)
+    services[UPLOADER] = ImageUploader(storage, blobs, access, clock, decoder, images, Staging(blobs))
     services[DOWNLOADS] = downloads
     try:
         async with run_app(

@@ -98,7 +98,20 @@ async def test_texts_are_dropped_where_nobody_wants_them(decoder, put):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "no json", "[1]", '"x"', "null", "1", "{", '{"a": NaN}', "[" * 100_000, '{"a": "' + "x" * 2**20 + '"}']
+    "text",
+    [
+        "",
+        "no json",
+        "[1]",
+        '"x"',
+        "null",
+        "1",
+        "{",
+        '{"a": NaN}',
+        "[" * 100_000,
+        '{"a": "' + "x" * 2**20 + '"}',
+        '{"a":' * 101 + "0" + "}" * 101,
+    ],
 )
 async def test_a_text_that_is_no_json_object_or_too_long_is_dropped_without_costing_the_picture(decoder, put, text):
     content = samples.with_texts({"invokeai_metadata": text, "invokeai_graph": '{"nodes": {}}'})

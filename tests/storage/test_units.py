@@ -47,7 +47,7 @@ async def test_a_duplicate_is_a_conflict(each_storage: Storage) -> None:
 
 
 async def test_a_reference_to_nothing_is_a_conflict(each_storage: Storage) -> None:
-    row = {"user_id": "nobody", "category": "general", "is_intermediate": False, "starred": False}
+    row = {"user_id": "nobody", "board_id": "none", "category": "general", "is_intermediate": False, "starred": False}
     with pytest.raises(StorageConflict):
         await each_storage.write(lambda connection: connection.execute(insert(image_counts).values(row)).rowcount)
 

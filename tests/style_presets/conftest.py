@@ -16,6 +16,7 @@ from sqlalchemy import Connection, func, insert, select
 
 from invoke_host.access import AccessEngine
 from invoke_host.blobs.files import Files
+from invoke_host.blobs.staging import Staging
 from invoke_host.blobs.tables import tombstones
 from invoke_host.identity.tables import users
 from invoke_host.pictures.client import PictureDecoder
@@ -56,7 +57,7 @@ def service(
     return StylePresetService(
         each_storage,
         AccessEngine(ACTIONS, [RESOURCE], BUILTIN_POLICIES),
-        Files(each_storage, blobs, clock),
+        Files(each_storage, blobs, clock, Staging(blobs)),
         decoder,
         clock,
         max_pixels=1_000_000,

@@ -9,6 +9,7 @@ from PIL import Image
 from sqlalchemy import Connection, update
 
 from invoke_host.api import StorageUnavailable
+from invoke_host.blobs import staging
 from invoke_host.blobs.sweep import finish_tombstones
 from invoke_host.storage import Storage
 from invoke_host.storage.blobs import FilesystemBlobStore
@@ -40,6 +41,19 @@ async def test_browsers_keep_it_and_ask_each_time_whether_they_may_show_it(alice
     assert (await bob.get(f"/{preset['image']}", headers=known)).status == 200
     await changed(alice, preset, {"is_public": False})
     assert (await bob.get(f"/{preset['image']}", headers=known)).status == 404
+
+
+async def test_forms_are_uploads_on_their_way_like_any_other(
+    alice: ApiClient, bob: ApiClient, admin: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    preset = await made(alice)
+    monkeypatch.setattr(staging, "MOST_OF_ONE", 0)
+    for answer in (
+        await send(bob, "POST", f"{ROOT}/", {"name": "x"}, picture()),
+        await changed(alice, preset, image=picture()),
+        await admin.post(f"{ROOT}/import", data=b"--b--", headers={"Content-Type": "multipart/form-data; boundary=b"}),
+    ):
+        assert (answer.status, "Retry-After" in answer.headers) == (429, True)
 
 
 async def test_a_change_without_a_picture_keeps_it(alice: ApiClient) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import time
 
 import aiohttp
 import pytest
@@ -11,6 +12,8 @@ from pydantic import BaseModel
 
 from invoke_host.api import LOGGED_IN, Route, json_response
 from invoke_host.web import multipart
+from invoke_host.web._disposition import field_name
+from invoke_host.web._multipart_stream import MAX_HEADER_BYTES
 from invoke_host.web.multipart import MULTIPART, FileField, TextField, read_form
 
 # Such warnings are no failures in a host; here they would be.
@@ -161,6 +164,66 @@ async def test_a_malformed_form_is_422_in_bounded_time(client, kind):
     async with asyncio.timeout(10):
         answer = await send(client, MALFORMED[kind])
     assert places(answer)[-1] == ("body", "form_malformed")
+
+
+HOSTILE = {
+    "semicolons": ";",
+    "spaced semicolons": "; ",
+    "parameters": ";a=b",
+    "open quotes": ';a="',
+    "quotes": ';"',
+    "escapes": '\\"',
+    "values of escapes": ';a="\\"',
+    "backslashes": "\\",
+    "continuations": ";name*0*=u",
+    "mixed continuations": ";name*=a;name*1=b;name*1*=c",
+    "blanks": " \t",
+    "equal signs": "=",
+}
+
+
+@pytest.mark.parametrize("start", ["form-data", "form-data;", 'form-data; filename="', "form-data; a=", ""])
+@pytest.mark.parametrize("shape", sorted(HOSTILE))
+def test_the_work_for_a_header_grows_with_its_length_and_no_faster(start, shape):
+    header = start + HOSTILE[shape] * (200_000 // len(HOSTILE[shape]))
+    begin = time.thread_time()
+    field_name(header)
+    assert time.thread_time() - begin < 1  # it takes at most 50 ms; what is quadratic takes many seconds
+
+
+@pytest.mark.filterwarnings("ignore::aiohttp.BadContentDispositionParam")
+@pytest.mark.parametrize("shape", sorted(HOSTILE))
+async def test_hostile_headers_within_the_limit_cost_little_and_are_told(client, shape):
+    line = "Content-Disposition: form-data" + HOSTILE[shape] * (3000 // len(HOSTILE[shape]))
+    body = f"--b\r\n{line}\r\n\r\nx\r\n" * 13 + "--b--\r\n"
+    begin = time.thread_time()
+    answer = await send(client, body)
+    assert (answer.status, time.thread_time() - begin < 0.3) == (422, True)
+
+
+async def test_headers_beyond_the_limit_are_malformed(client):
+    body = a_part("wanted", more="; a=" + "b" * MAX_HEADER_BYTES) + "--b--\r\n"
+    assert places(await send(client, body))[0] == ("body", "form_malformed")
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        ('form-data; name="a"', "a"),
+        ("Form-Data;NAME=a ; filename=x", "a"),
+        ('form-data; filename="a;b;c=\\"d"; name="e"', "e"),
+        ("form-data; filename*=UTF-8''x%20y; name=a", "a"),
+        ('form-data; name="a"; filename="C:\\"', "a"),
+        ('form-data; name="a\\"b"', 'a"b'),
+        ("form-data; name*=utf-8''a", None),
+        ('attachment; name="a"', None),
+        ('form-data; filename="open; name=a', None),
+        ("form-data", None),
+        ("", None),
+    ],
+)
+def test_the_name_of_a_field_is_found_among_what_clients_send(header, name):
+    assert field_name(header) == name
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")

@@ -93,6 +93,7 @@ def test_generating_and_retrying_need_generate_and_looking_up_by_post_is_reading
         if route.needed_scope != Route(route.method, route.path, route.handler, route.access).needed_scope
     }
     assert unusual == {
+        ("POST", "download"): "read",
         ("POST", "generate"): "generate",
         ("PUT", "retry_items_by_id"): "generate",
         ("POST", "items_by_ids"): "read",

@@ -13,6 +13,7 @@ from sqlalchemy import insert
 
 from invoke_host.access import AccessEngine
 from invoke_host.blobs.files import Files
+from invoke_host.blobs.staging import Staging
 from invoke_host.events import store as events
 from invoke_host.identity.tables import users
 from invoke_host.pictures.client import PictureDecoder
@@ -70,7 +71,7 @@ async def decoder() -> AsyncIterator[PictureDecoder]:
 
 @pytest.fixture
 def files(each_storage: Storage, blobs: FilesystemBlobStore, clock: FakeClock) -> Files:
-    return Files(each_storage, blobs, clock)
+    return Files(each_storage, blobs, clock, Staging(blobs))
 
 
 @pytest.fixture

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from invoke_host.jsondepth import MAX_DEPTH
 from invoke_host.workflows import rawjson
-from invoke_host.workflows.rawjson import MAX_DEPTH, NotJsonError
+from invoke_host.workflows.rawjson import NotJsonError
 
 NUMBERS = ["0", "-0", "1", "1.0", "1e5", "1E+5", "-1.50e-07", "12345678901234567890", "5e-324", "1e-999"]
 BLANKS = st.text(alphabet=" \t\n\r", max_size=3)
@@ -112,7 +113,13 @@ def strict(raw: bytes) -> Any:
             raise ValueError(text)
         return float(text)
 
-    found = json.loads(raw.decode("utf-8"), parse_int=number, parse_float=number, parse_constant=number)
+    def whole(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        json.dumps(pairs, ensure_ascii=False).encode("utf-8")  # also those that a later one of the same name replaces
+        return dict(pairs)
+
+    found = json.loads(
+        raw.decode("utf-8"), parse_int=number, parse_float=number, parse_constant=number, object_pairs_hook=whole
+    )
     json.dumps(found, ensure_ascii=False).encode("utf-8")
     return found
 

@@ -13,7 +13,7 @@ from PIL import Image
 from sqlalchemy import Connection, func, select
 
 from invoke_host import ids
-from invoke_host.blobs import tombstones
+from invoke_host.blobs import staging, tombstones
 from invoke_host.blobs.sweep import SWEEP_AGE, finish_tombstones, sweep_task
 from invoke_host.blobs.tables import tombstones as tombstone_table
 from invoke_host.clock import timestamp
@@ -129,6 +129,15 @@ async def test_files_go_with_replacement_removal_and_the_workflow(
     assert kept in left
     await alice.delete(f"{ROOT}/i/{kept}/thumbnail")
     assert (stored(blobs), blobs.staged(), entombed(each_storage)) == (set(), [], 0)
+
+
+async def test_a_thumbnail_is_an_upload_on_its_way_like_any_other(
+    alice: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workflow_id = await made(alice)
+    monkeypatch.setattr(staging, "MOST_UPLOADS", 0)
+    answer = await put(alice, workflow_id)
+    assert (answer.status, "Retry-After" in answer.headers) == (503, True)
 
 
 async def test_many_at_once_leave_one_whole_file(

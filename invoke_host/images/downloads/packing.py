@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import threading
 import zipfile
@@ -16,9 +15,6 @@ from invoke_host.images.downloads.store import Packed
 from invoke_host.images.names import image_key
 
 _PIECE_BYTES = 1024 * 1024
-
-#: Room that is left on the disk for everything else.
-SPARE_BYTES = 1024 * 1024 * 1024
 
 
 class StoppedError(Exception):
@@ -59,11 +55,10 @@ def pack(
     return size_bytes
 
 
-def check_room(folder: Path, size_bytes: int) -> None:
-    """Raise OSError when the disk has no room for so much."""
-    found = os.statvfs(folder)
-    if found.f_bavail * found.f_frsize < size_bytes + SPARE_BYTES:
-        raise OSError(errno.ENOSPC, "no room for the archive")
+def names_in(path: Path) -> list[str]:
+    """The images in a finished archive, by its own directory. Raises OSError, BadZipFile."""
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file, zipfile.ZipFile(file) as archive:
+        return archive.namelist()
 
 
 def _add(archive: zipfile.ZipFile, image: Packed, blobs: BlobStore, stop: threading.Event) -> bool:

@@ -7,8 +7,10 @@ nothing away. A file is worth something only with its row: others are removed at
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import threading
+import zipfile
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,9 +28,7 @@ from invoke_host.api import (
     BackgroundTask,
     BlobStore,
     Conflict,
-    FieldProblem,
     Gone,
-    InvalidInput,
     NotFound,
     RequestError,
     StorageError,
@@ -37,22 +37,20 @@ from invoke_host.api import (
 from invoke_host.clock import Clock, timestamp
 from invoke_host.events import store as events
 from invoke_host.identity.afresh import ActorLater, Owners
-from invoke_host.images.downloads import store
-from invoke_host.images.downloads.packing import NothingPackedError, StoppedError, check_room, pack
+from invoke_host.images.downloads import limits, store
+from invoke_host.images.downloads.limits import Room
+from invoke_host.images.downloads.packing import NothingPackedError, StoppedError, names_in, pack
 from invoke_host.images.downloads.store import Download, Packed
 from invoke_host.pictures.turns import Turns
 from invoke_host.storage import Storage
-
-#: Limits of one archive, and of the archives of one user and of all that wait to be made.
-MOST_IMAGES = 10_000
-MOST_BYTES = 16 * 1024**3
-MOST_OF_ONE = 3
-MOST_WAITING = 50
 
 #: How long making an archive may take, waiting for its turn included.
 _PREPARING = timedelta(hours=12)
 
 _EXTENSION = ".zip"
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_UNWRITTEN = "the host could not write the archive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +93,8 @@ class Downloads:
         self._folder = folder
         self._owners = owners
         self._keep = timedelta(minutes=keep_minutes)
-        self._turns = Turns(most_waiting=MOST_WAITING, most_of_one=MOST_OF_ONE)
+        self._turns = Turns(most_waiting=limits.MOST_WAITING, most_of_one=limits.MOST_OF_ONE)
+        self._room = Room(folder)
         self._stop = threading.Event()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._leaving: dict[str, asyncio.Event] = {}
@@ -123,23 +122,28 @@ class Downloads:
             TooManyRequests: the actor has enough archives waiting. OSError: the disk has no room for it.
         """
         chosen = await self._storage.read(store.chosen, self._access, actor, names, board_id)
-        _check(chosen, names, board_id)
-        await asyncio.to_thread(check_room, self._folder, sum(image.size_bytes for image in chosen))
+        limits.check(chosen, names, board_id)
         owner = str(actor.id)
         later = await self._owners(owner)
         now = self._clock.now()
         download = Download(ids.new_token(), owner, "preparing", None, timestamp(now + _PREPARING))
-        await self._storage.write(self._begin, download, len(chosen), timestamp(now))
+        try:
+            await self._room.promise(download.id, sum(image.size_bytes for image in chosen))
+            await self._storage.write(self._begin, download, len(chosen), timestamp(now))
+        except BaseException:
+            self._room.settle(download.id)
+            raise
         task = asyncio.create_task(self._make(download, [image.name for image in chosen], later))
         self._tasks[download.id] = task
-        task.add_done_callback(lambda _: self._tasks.pop(download.id, None))
+        task.add_done_callback(lambda _: self._made(download.id))
         have = {image.name for image in chosen}
         return Asked(download.id + _EXTENSION, [name for name in dict.fromkeys(names) if name not in have])
 
     async def archive(self, actor: Actor, item_name: str) -> Archive:
         """The finished archive of that name, if it is the actor's own; administrators get no others either.
 
-        Raises NotFound, Conflict (not finished), Gone (it could not be made, or its file is damaged).
+        Raises NotFound, Conflict (not finished), Gone (it could not be made, its file is damaged, or an
+        image in it is gone or not the actor's to see any more).
         """
         download_id = item_name.removesuffix(_EXTENSION)
         found = None
@@ -155,7 +159,9 @@ class Downloads:
         path = self._path(found.id)
         if found.state != "ready" or found.size_bytes != await asyncio.to_thread(_size, path):
             raise Gone("the archive could not be made or is damaged; ask for another one")
-        return Archive(found.id, path, found.size_bytes or 0)
+        archive = Archive(found.id, path, found.size_bytes or 0)
+        await self._check_sight(actor, archive)
+        return archive
 
     def leaving(self, archive: Archive) -> None:
         """Its last bytes go out: who asks for it waits for `left`, and finds it gone, or there if they broke off."""
@@ -167,19 +173,34 @@ class Downloads:
             leaving.set()
 
     async def taken(self, archive: Archive) -> None:
-        """It was sent whole: remove it."""
+        """It was sent whole, or must not be sent: remove it."""
         with suppress(StorageError):
             await self._storage.write(store.remove, archive.id)
         await asyncio.to_thread(_unlink, archive.path)
 
+    async def _check_sight(self, actor: Actor, archive: Archive) -> None:
+        """Remove it and raise Gone if it holds what the actor does not see any more: it was packed a while ago."""
+        try:
+            names = await asyncio.to_thread(names_in, archive.path)
+        except (OSError, zipfile.BadZipFile):
+            raise Gone("the archive is damaged; ask for another one") from None
+        if not await self._storage.read(store.all_visible, self._access, actor, names):
+            await self.taken(archive)
+            raise Gone("images in the archive were deleted or are not yours to see any more; ask for another archive")
+
+    def _made(self, download_id: str) -> None:
+        self._tasks.pop(download_id, None)
+        self._room.settle(download_id)
+
     def _begin(self, conn: Connection, download: Download, count: int, now: str) -> None:
-        store.begin(conn, download, image_count=count, most_of_one=MOST_OF_ONE, now=now)
+        store.begin(conn, download, image_count=count, most_of_one=limits.MOST_OF_ONE, now=now)
         _tell(conn, "bulk_download_started", download, now=now)
 
     async def _make(self, download: Download, names: Sequence[str], later: ActorLater) -> None:
         path, size_bytes, problem = self._path(download.id), None, ""
         try:
             async with self._turns.turn(download.user_id):
+                await self._room.check(download.id)
                 size_bytes = await asyncio.to_thread(
                     pack, names, partial(self._still, later), self._blobs, path, self._stop
                 )
@@ -189,9 +210,12 @@ class Downloads:
             problem = "none of the images is there or to be seen any more"
         except RequestError as error:
             problem = error.detail
+        except OSError as error:
+            self._log.warning("an archive can't be made", error=str(error))
+            problem = "the host's disk has no room for the archive" if error.errno in _FULL else _UNWRITTEN
         except Exception as error:  # noqa: BLE001 - whoever asked is told, and the task must end
             self._log.exception("an archive can't be made", error=str(error))
-            problem = "the host could not write the archive"
+            problem = _UNWRITTEN
         try:
             kept = await self._storage.write(self._finish, download, size_bytes, problem)
         except StorageError as error:
@@ -229,20 +253,6 @@ class Downloads:
 
     def _path(self, download_id: str) -> Path:
         return self._folder / f"{hashlib.sha256(download_id.encode()).hexdigest()}{_EXTENSION}"
-
-
-def _check(chosen: Sequence[Packed], names: Sequence[str], board_id: str | None) -> None:
-    where = ("body", "image_names" if board_id is None else "board_id")
-    if not chosen and board_id is None:
-        raise NotFound(f"There is no image {names[0][:64]!r}.")
-    if not chosen:
-        raise InvalidInput([FieldProblem(where, "there are no images on this board", "empty")])
-    if len(chosen) > MOST_IMAGES:
-        text = f"these are {len(chosen)} images, an archive holds at most {MOST_IMAGES}"
-        raise InvalidInput([FieldProblem(where, text, "too_long")])
-    if (size_bytes := sum(image.size_bytes for image in chosen)) > MOST_BYTES:
-        text = f"these are {size_bytes / 1024**3:.1f} GiB, an archive holds at most {MOST_BYTES // 1024**3}"
-        raise InvalidInput([FieldProblem(where, text, "too_long")])
 
 
 def _tell(conn: Connection, kind: str, download: Download, *, now: str, **more: str) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, insert, not_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, update
 
 from invoke_host.access.engine import AccessEngine
 from invoke_host.api import Actor, TooManyRequests
 from invoke_host.boards import access as boards
 from invoke_host.images.access import VIEW
 from invoke_host.images.names import is_name
+from invoke_host.images.nowhere import on_none
 from invoke_host.images.tables import NO_BOARD, downloads, images
 
 #: Names in one IN (...).
@@ -57,7 +58,7 @@ def chosen(
         access.authorize(conn, actor, boards.VIEW.name, board_id)
         place = images.c.board_id == board_id
     else:
-        place = _uncategorized(access, actor)
+        place = on_none(access, actor)
     return _visible(conn, access, actor, and_(place, images.c.is_intermediate.is_(False)))
 
 
@@ -65,6 +66,14 @@ def still(conn: Connection, access: AccessEngine, actor: Actor, name: str) -> Pa
     """The image as it is now, or None if it is gone or the actor does not see it any more."""
     found = _visible(conn, access, actor, images.c.name == name)
     return found[0] if found else None
+
+
+def all_visible(conn: Connection, access: AccessEngine, actor: Actor, names: Sequence[str]) -> bool:
+    """Whether the actor sees every one of these images as they are now."""
+    return all(
+        len(_visible(conn, access, actor, images.c.name.in_(chunk))) == len(chunk)
+        for chunk in (names[at : at + _CHUNK] for at in range(0, len(names), _CHUNK))
+    )
 
 
 def begin(conn: Connection, download: Download, *, image_count: int, most_of_one: int, now: str) -> None:
@@ -133,13 +142,3 @@ def _visible(conn: Connection, access: AccessEngine, actor: Actor, which: Column
         .order_by(images.c.id)
     )
     return [Packed(*row) for row in conn.execute(query)]
-
-
-def _uncategorized(access: AccessEngine, actor: Actor) -> ColumnElement[bool]:
-    """Images on no board, and own ones on a board that is not to be seen any more."""
-    nowhere = images.c.board_id.is_(None)
-    if actor.is_admin:
-        return nowhere
-    above = boards.ABOVE
-    seen = exists().where(above.id == images.c.board_id, access.predicate(actor, boards.VIEW.name, above))
-    return or_(nowhere, and_(images.c.user_id == actor.id, not_(seen.correlate(images))))

@@ -10,9 +10,17 @@ from typing import Final
 
 from invoke_host.images.changes import Changed
 from invoke_host.images.routes.common import ONE, ROOT, name_of, names_route, route
-from invoke_host.images.schema import DeletedImages, ImageChanges, ImageDTO, ImageNames, StarredImages, UnstarredImages
+from invoke_host.images.schema import (
+    DeletedImages,
+    ImageChanges,
+    ImageDTO,
+    ImageNames,
+    StarredImages,
+    UncategorizedQuery,
+    UnstarredImages,
+)
 from invoke_host.images.services.changing import ImageChanger
-from invoke_host.web import ADMIN, Route, actor_of, body_of, json_response, origin_of, web
+from invoke_host.web import ADMIN, Route, actor_of, body_of, json_response, origin_of, query_of, web
 
 CHANGER: Final = web.AppKey("image changer", ImageChanger)
 
@@ -50,8 +58,12 @@ async def clear_intermediates(request: web.Request) -> web.Response:
 
 
 async def delete_uncategorized(request: web.Request) -> web.Response:
-    """Delete the caller's images that are on no board."""
-    done = await request.app[CHANGER].delete_uncategorized(actor_of(request), origin_of(request))
+    """Delete the caller's images that `board_id=none` lists, or with `all=true` (administrators) everybody's.
+
+    On a host with one user all are the caller's.
+    """
+    everybodys = query_of(request, UncategorizedQuery).all
+    done = await request.app[CHANGER].delete_uncategorized(actor_of(request), origin_of(request), everybodys=everybodys)
     return _deleted(Changed(done, [], []))
 
 
@@ -72,7 +84,15 @@ ROUTES: tuple[Route, ...] = (
     names_route("star", star, "Star images", StarredImages),
     names_route("unstar", unstar, "Unstar images", UnstarredImages),
     route("DELETE", f"{ROOT}/intermediates", clear_intermediates, "Delete all intermediate images", int, access=ADMIN),
-    route("DELETE", f"{ROOT}/uncategorized", delete_uncategorized, "Delete images on no board", DeletedImages),
+    route(
+        "DELETE",
+        f"{ROOT}/uncategorized",
+        delete_uncategorized,
+        "Delete the caller's images on no board",
+        DeletedImages,
+        query=UncategorizedQuery,
+        refusals=(403,),
+    ),
     route("PATCH", ONE, patch_image, "Change an image", ImageDTO, body=ImageChanges, refusals=(403, 404)),
     route("DELETE", ONE, delete_image, "Delete an image", DeletedImages, refusals=(403, 404)),
 )

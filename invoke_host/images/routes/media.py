@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import orjson
+
 from invoke_host.images import media
 from invoke_host.images.routes.common import ONE, name_of, route
 from invoke_host.images.schema import Metadata, WorkflowAndGraph
@@ -24,8 +26,9 @@ async def get_thumbnail(request: web.Request) -> web.StreamResponse:
 
 
 async def get_metadata(request: web.Request) -> web.Response:
-    """How it was made."""
-    return json_response(await request.app[FILES].metadata(actor_of(request), name_of(request)))
+    """How it was made, in the very words of the file: nothing is read that could be too large or too deep for us."""
+    text = await request.app[FILES].metadata(actor_of(request), name_of(request))
+    return json_response(None if text is None else orjson.Fragment(text))
 
 
 async def get_workflow(request: web.Request) -> web.Response:

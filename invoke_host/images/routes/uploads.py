@@ -9,6 +9,7 @@ from invoke_host.images.routes.common import ROOT
 from invoke_host.images.schema import ImageDTO
 from invoke_host.images.services.uploading import ImageUploader, Upload
 from invoke_host.images.upload_schema import ResizeTo, UploadQuery
+from invoke_host.jsondepth import MAX_DEPTH
 from invoke_host.pictures.values import METADATA, TEXT_LIMITS, is_text
 from invoke_host.web import LOGGED_IN, Route, actor_of, json_response, query_of, web
 from invoke_host.web.multipart import MULTIPART, FileField, Form, TextField, read_form
@@ -48,7 +49,8 @@ async def upload_image(request: web.Request) -> web.Response:
 def _upload(query: UploadQuery, form: Form) -> Upload:
     metadata = form.texts.get("metadata")
     if metadata is not None and not is_text(METADATA, metadata):
-        raise InvalidInput([FieldProblem(("body", "metadata"), "must be the JSON of an object", "json_invalid")])
+        message = f"must be the JSON of an object, nested no deeper than {MAX_DEPTH} levels"
+        raise InvalidInput([FieldProblem(("body", "metadata"), message, "json_invalid")])
     resize = form.value("resize_to", ResizeTo)
     return Upload(
         category=query.image_category,

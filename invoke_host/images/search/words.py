@@ -33,10 +33,13 @@ def words(text: str) -> list[str]:
 
 
 def words_of(metadata: str | None) -> list[str]:
-    """What is found of an image whose file says that (JSON text): prompts, scheduler, seed, name of the model."""
+    """What is found of an image whose file says that (JSON text): prompts, scheduler, seed, name of the model.
+
+    Never raises: of a text that can't be read nothing is found.
+    """
     try:
         found = json.loads(metadata or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return []
     if not isinstance(found, dict):
         return []

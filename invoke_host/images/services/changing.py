@@ -5,22 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, and_
 
 from invoke_host.access.engine import AccessEngine
-from invoke_host.api import Actor
+from invoke_host.api import Actor, Forbidden
 from invoke_host.audit.record import Origin
 from invoke_host.clock import Clock, timestamp
 from invoke_host.faults import failpoint
 from invoke_host.images import bulk, editing, rows, trash
 from invoke_host.images.changes import Changed
+from invoke_host.images.nowhere import on_none
 from invoke_host.images.removal import Undertaker
+from invoke_host.images.tables import images
 from invoke_host.images.trash import Discarded
 from invoke_host.storage import Storage
 
 
 class ImageChanger:
-    """Changes of images. `keep_deleted` False: this host has no trash, what is deleted is gone."""
+    """Changes of images.
+
+    `keep_deleted` False: this host has no trash, what is deleted is gone. `multi_user` False: all is the one user's.
+    """
 
     def __init__(
         self,
@@ -30,12 +35,14 @@ class ImageChanger:
         undertaker: Undertaker,
         *,
         keep_deleted: bool = True,
+        multi_user: bool = True,
     ) -> None:
         self._storage = storage
         self._access = access
         self._clock = clock
         self._undertaker = undertaker
         self._keep = keep_deleted
+        self._multi_user = multi_user
 
     async def patch(self, actor: Actor, name: str, change: editing.Patch) -> dict[str, Any]:
         """Change an image and return it. Raises NotFound or Forbidden."""
@@ -62,9 +69,17 @@ class ImageChanger:
             )
         )
 
-    async def delete_uncategorized(self, actor: Actor, origin: Origin) -> list[str]:
-        """Delete all images on no board that the actor may; returns their names."""
-        return await self._delete_all(actor, bulk.UNCATEGORIZED, origin)
+    async def delete_uncategorized(self, actor: Actor, origin: Origin, *, everybodys: bool = False) -> list[str]:
+        """Delete the actor's own images that are on no board as they see it; returns their names.
+
+        `everybodys`: whosever they are. Raises Forbidden unless an administrator asks for that.
+        """
+        if everybodys and not actor.is_admin:
+            raise Forbidden("only administrators delete everybody's images")
+        which = on_none(self._access, actor)
+        if self._multi_user and not everybodys:
+            which = and_(which, images.c.user_id == actor.id)
+        return await self._delete_all(actor, which, origin)
 
     async def clear_intermediates(self, actor: Actor, origin: Origin) -> int:
         """Delete all intermediate images that the actor may; returns how many."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from invoke_host.access.engine import AccessEngine
 from invoke_host.api import Actor, BlobStore
@@ -33,8 +32,8 @@ class ImageFiles:
         except OSError as error:
             raise facts.gone() from error
 
-    async def metadata(self, actor: Actor, name: str) -> dict[str, Any] | None:
-        """How the picture was made. Raises NotFound."""
+    async def metadata(self, actor: Actor, name: str) -> str | None:
+        """How the picture was made, as JSON text. Raises NotFound."""
         return await self._storage.read(rows.metadata, self._access, actor, name)
 
     async def workflow(self, actor: Actor, name: str) -> dict[str, str | None]:

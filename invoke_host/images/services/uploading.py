@@ -8,26 +8,24 @@ the tombstones. That transaction asks once more whether the board takes the imag
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
-from invoke_host import ids
 from invoke_host.access.engine import AccessEngine
 from invoke_host.api import (
     Actor,
     BlobStore,
-    RequestError,
     ServiceUnavailable,
     StorageConflict,
     StorageError,
-    TooManyRequests,
 )
+from invoke_host.blobs.staging import Staging
 from invoke_host.blobs.tombstones import INTENT_AGE, stands
 from invoke_host.boards.access import ADD
 from invoke_host.clock import Clock, timestamp
@@ -39,10 +37,6 @@ from invoke_host.images.store import NewImage, insert_image
 from invoke_host.pictures.client import PictureDecoder
 from invoke_host.pictures.values import GRAPH, METADATA, WORKFLOW, Decoded
 from invoke_host.storage import Storage
-
-#: Uploads that are on their way at a time: of one user, and of all.
-MOST_OF_ONE = 16
-MOST_UPLOADS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +53,7 @@ class Upload:
 
 
 class ImageUploader:
-    """Takes pictures in."""
+    """Takes pictures in. `staging` is shared with everything else that takes files in."""
 
     def __init__(
         self,
@@ -69,6 +63,7 @@ class ImageUploader:
         clock: Clock,
         decoder: PictureDecoder,
         config: ImagesConfig,
+        staging: Staging,
     ) -> None:
         self.limit_bytes = config.max_upload_mb * 1024 * 1024
         self._max_pixels = config.max_upload_megapixels * 1_000_000
@@ -77,28 +72,16 @@ class ImageUploader:
         self._access = access
         self._clock = clock
         self._decoder = decoder
-        self._running: Counter[str] = Counter()
+        self._staging = staging
 
     async def check_board(self, actor: Actor, board_id: str | None) -> None:
         """Return if the actor may put images there, before a byte of them is read. Raises NotFound or Forbidden."""
         if board_id is not None:
             await self._storage.read(self._access.authorize, actor, ADD.name, board_id)
 
-    @asynccontextmanager
-    async def staging(self, actor: Actor) -> AsyncIterator[Path]:
+    def staging(self, actor: Actor) -> AbstractAsyncContextManager[Path]:
         """A folder for one upload, gone at the end. Raises TooManyRequests, ServiceUnavailable."""
-        owner = str(actor.id)
-        if self._running[owner] >= MOST_OF_ONE:
-            raise TooManyRequests(f"{MOST_OF_ONE} of your uploads are on their way; wait for one", retry_after_s=2)
-        if self._running.total() >= MOST_UPLOADS:
-            raise ServiceUnavailable("too many uploads are on their way; try again in a few seconds")
-        self._running[owner] += 1
-        token = ids.new_id()
-        try:
-            yield await asyncio.to_thread(self._blobs.staging, token)
-        finally:
-            self._running[owner] -= 1
-            await asyncio.to_thread(self._blobs.drop_staging, token)
+        return self._staging.folder(actor)
 
     async def store(self, actor: Actor, source: Path, upload: Upload) -> dict[str, Any]:
         """The image that was made of the file `source`, which lies in the folder of `staging`.
@@ -128,10 +111,10 @@ class ImageUploader:
         try:
             await asyncio.to_thread(self._adopt, name, decoded)
             await self._storage.write(self._insert, actor, _row(name, actor, upload, decoded))
-        except (OSError, RequestError, StorageConflict):
-            await self._bury(name)
+        except Exception as error:
+            if not _may_be_committed(error):
+                await self._bury(name)
             raise
-        # After another StorageError the transaction may have been committed all the same. The sweep looks, and decides.
         failpoint("upload.after_commit")
         return name
 
@@ -155,6 +138,11 @@ class ImageUploader:
 
     def _now(self) -> str:
         return timestamp(self._clock.now())
+
+
+def _may_be_committed(error: Exception) -> bool:
+    """Whether the transaction may have been committed all the same: then the sweep looks, and decides."""
+    return isinstance(error, (StorageError, DBAPIError)) and not isinstance(error, StorageConflict)
 
 
 def _row(name: str, actor: Actor, upload: Upload, decoded: Decoded) -> NewImage:
