@@ -53,7 +53,7 @@ def dto_columns(access: AccessEngine, actor: Actor) -> tuple[ColumnElement[Any],
     return _columns(access.predicate(actor, SEE_BOARD.name, ABOVE))[1]
 
 
-@lru_cache(1024)
+@lru_cache(128)
 def _columns(board_seen: ColumnElement[bool]) -> tuple[tuple[ColumnElement[Any], ...], ...]:
     board: ColumnElement[Any] = images.c.board_id
     if not isinstance(board_seen, True_):
@@ -201,7 +201,7 @@ def _one(
     return row
 
 
-@lru_cache(4096)
+@lru_cache(512)
 def _one_statement(allowed: ColumnElement[bool], columns: tuple[ColumnElement[Any], ...]) -> PreparedSelect:
     texts = image_texts.c.image_id == images.c.id
     statement = select(*columns).select_from(images.outerjoin(image_texts, texts) if columns in _OF_TEXTS else images)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from sqlalchemy import Boolean, Connection, Dialect, Enum, Integer, Select, String
+from sqlalchemy import BindParameter, Boolean, Connection, Dialect, Enum, Integer, Select, String, literal_column
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.cache_key import CacheKey
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -21,6 +21,10 @@ from sqlalchemy.util import LRUCache
 PlainRow: TypeAlias = Sequence[Any]
 
 _Convert: TypeAlias = Callable[[Any], Any]
+
+#: For `offset()` beside a `limit()` that is no bound value: SQLite's dialect would else bind a 0 of its own making, and
+#: a statement with values of unknown origin is compiled anew for each user.
+NOTHING = literal_column("0")
 
 #: Types whose values come from the driver as they are wanted (Enum, which is a String too, does not).
 _PLAIN = (String, Integer, Boolean)
@@ -66,12 +70,14 @@ class PreparedSelect:
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """What is the same for all statements that differ in their values only; `compiled` is the first of them."""
+    """What is the same for all statements that differ in their values only."""
 
-    compiled: SQLCompiler
+    sql: str
     #: Names of the placeholders in order, for drivers that count them; None for those that take names.
     order: tuple[str, ...] | None
     converts: tuple[tuple[str, _Convert], ...]
+    #: Values that belong to the statement: name, where among the values of its cache key, else the value itself.
+    fixed: tuple[tuple[str, int | None, Any], ...]
 
 
 #: A predicate has its actor's id in it, so each user brings statements of their own; but they read alike, and compiling
@@ -99,18 +105,16 @@ class _Plan:
         known = None if cache_key is None else (dialect, cache_key.key)
         if known is None or known not in _SHAPES:
             shape = _shape(statement, dialect, cache_key)
-            if known is not None:
+            # Never share a statement with a value in it whose origin is unknown: it could be another user's id.
+            if known is not None and (shape is None or all(at is not None for _, at, _ in shape.fixed)):
                 _SHAPES[known] = shape
         else:
             shape = _SHAPES[known]
         if shape is None:
             return cls(dialect, driver_error)
-        compiled = shape.compiled
-        values = compiled.construct_params(
-            extracted_parameters=None if cache_key is None else cache_key.bindparams, _check=False
-        )
-        fixed = {name: values[name] for bind, name in compiled.bind_names.items() if not bind.required}
-        return cls(dialect, driver_error, True, compiled.string, shape.order, fixed, shape.converts)
+        values = () if cache_key is None else cache_key.bindparams
+        fixed = {name: value if at is None else values[at].value for name, at, value in shape.fixed}
+        return cls(dialect, driver_error, True, shape.sql, shape.order, fixed, shape.converts)
 
     def values(self, parameters: Mapping[str, Any]) -> Any:
         """What the driver wants beside the SQL. Raises KeyError for a value that is missing."""
@@ -129,7 +133,20 @@ def _shape(statement: Select[*tuple[Any, ...]], dialect: Dialect, cache_key: Cac
         for bind, name in compiled.bind_names.items()
         if (convert := bind.type.dialect_impl(dialect).bind_processor(dialect)) is not None
     )
-    return _Shape(compiled, tuple(compiled.positiontup or ()) if compiled.positional else None, converts)
+    places = _places(compiled, cache_key)
+    own = [(bind, name) for bind, name in compiled.bind_names.items() if not bind.required]
+    fixed = tuple((name, places.get(bind), bind.value) for bind, name in own)
+    order = tuple(compiled.positiontup or ()) if compiled.positional else None
+    return _Shape(compiled.string, order, converts, fixed)
+
+
+def _places(compiled: SQLCompiler, cache_key: CacheKey | None) -> Mapping[BindParameter[Any], int]:
+    """Which value of the cache key each placeholder has. SQLAlchemy copies them as it compiles, and keeps book."""
+    match = compiled._cache_key_bind_match  # noqa: SLF001 - what `construct_params` goes by
+    if cache_key is None or match is None:
+        return {}
+    by_bind = match[0]
+    return {bind: at for at, own in enumerate(cache_key.bindparams) for bind in (own, *by_bind[own])}
 
 
 def _fits(compiled: SQLCompiler, statement: Select[*tuple[Any, ...]]) -> bool:

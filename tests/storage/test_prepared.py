@@ -149,3 +149,36 @@ async def test_many_threads_may_share_one(each_storage: Storage) -> None:
     names = ["ann", "bob", "eve"] * 20
     rows = await asyncio.gather(*(each_storage.read(prepared.first, {"who": name}) for name in names))
     assert [row[0] for row in rows if row] == names
+
+
+def seen_by(who: str, *, limit: int) -> Select[*tuple[Any, ...]]:
+    """A statement with the reader's id in many places, in each of the shapes that SQLAlchemy copies as it compiles."""
+    other = users.alias("other")
+    mine = select(users.c.id).where(users.c.id == who)
+    inner = select(users.c.id, users.c.email).where(users.c.id == who).limit(limit).subquery("inner_one")
+    page = select(users.c.id).where(users.c.id.in_(mine.correlate(None))).cte("page")
+    same = select(func.count()).where(other.c.id == users.c.id, other.c.id == who).correlate(users).scalar_subquery()
+    return (
+        select(users.c.id, inner.c.email, same.label("same"), literal(who).label("said"))
+        .select_from(users.join(inner, inner.c.id == users.c.id).outerjoin(page, page.c.id == users.c.id))
+        .where(users.c.id.in_(mine), (users.c.id == who) | (users.c.email == f"{who}@x"))
+    )
+
+
+@pytest.mark.parametrize("limit", [1, 5])
+async def test_statements_that_read_alike_never_take_over_values_of_each_other(
+    each_storage: Storage, limit: int
+) -> None:
+    """They share what was compiled; whose id is in it must be the one of the statement at hand."""
+    await each_storage.write(add_people)
+    for who in ("ann", "bob", "eve", "nobody", "ann"):
+        statement = seen_by(who, limit=limit)
+
+        def both(
+            connection: Connection, statement: Select[*tuple[Any, ...]] = statement
+        ) -> tuple[list[Any], list[Any]]:
+            usual = [tuple(row) for row in connection.execute(statement)]
+            return usual, [tuple(row) for row in PreparedSelect(statement).all(connection, {})]
+
+        usual, rows = await each_storage.read(both)
+        assert rows == usual == ([] if who == "nobody" else [(who, f"{who}@x", 1, who)])

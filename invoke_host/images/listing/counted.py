@@ -15,6 +15,7 @@ from sqlalchemy import (
     false,
     func,
     literal,
+    literal_column,
     or_,
     select,
 )
@@ -25,7 +26,7 @@ from invoke_host.images.listing.sight import Sight
 from invoke_host.images.listing.streams import Place, Stream
 from invoke_host.images.query import Filters
 from invoke_host.images.tables import NO_BOARD, image_counts, images
-from invoke_host.storage import PlainRow, PreparedSelect
+from invoke_host.storage import NOTHING, PlainRow, PreparedSelect
 
 _KIND = (image_counts.c.category, image_counts.c.is_intermediate, image_counts.c.starred)
 
@@ -167,7 +168,8 @@ def _boards_statement(
             images_allowed,
         )
         .order_by(images.c.id.desc() if descending else images.c.id.asc())
-        .limit(1)
+        .limit(literal_column("1"))
+        .offset(NOTHING)
         .correlate(found)
         .scalar_subquery()
     )

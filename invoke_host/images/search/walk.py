@@ -17,7 +17,7 @@ from invoke_host.images.kept import kept
 from invoke_host.images.search.asking import Question
 from invoke_host.images.search.tables import image_search
 from invoke_host.images.tables import images
-from invoke_host.storage import PreparedSelect
+from invoke_host.storage import NOTHING, PreparedSelect
 
 #: Matches that are looked at first; how many more, depends on how many of these may be seen.
 _FIRST = 192
@@ -113,6 +113,7 @@ def _all_statement(allowed: ColumnElement[bool], descending: bool) -> PreparedSe
         .where(position < after if descending else position > after)
         .order_by(position.desc() if descending else position.asc())
         .limit(bindparam("limit_"))
+        .offset(NOTHING)
     )
 
 
@@ -130,6 +131,7 @@ def _statement(dialect: str, allowed: ColumnElement[bool], descending: bool) -> 
         .where(matches, position < after if descending else position > after)
         .order_by(position.desc() if descending else position.asc())
         .limit(bindparam("limit_"))
+        .offset(NOTHING)
         .subquery("newest")
     )
     seen = literal_column("1") if isinstance(allowed, True_) else func.coalesce(and_(allowed), False)

@@ -121,26 +121,26 @@ _TOTAL = select(func.sum(queue_counts.c.count)).where(queue_counts.c.queue_id ==
 _COLUMNS = len(ITEM_COLUMNS)
 
 
-@lru_cache(2048)
+@lru_cache(128)
 def _items(allowed: ColumnElement[bool]) -> Select[Any]:
     names = (users.c.display_name, users.c.email, allowed.label("may_view"))
     return select(*ITEM_COLUMNS, *names).join(users, users.c.id == queue_items.c.user_id)
 
 
-@lru_cache(2048)
+@lru_cache(128)
 def _by_id(allowed: ColumnElement[bool]) -> Select[Any]:
     return _items(allowed).where(
         queue_items.c.id == bindparam("id_"), unindexed(queue_items.c.queue_id) == bindparam("queue_id_")
     )
 
 
-@lru_cache(2048)
+@lru_cache(128)
 def _current(allowed: ColumnElement[bool]) -> Select[Any]:
     running = (has_status("in_progress"), unindexed(queue_items.c.queue_id) == bindparam("queue_id_"))
     return _items(allowed).where(*running).order_by(queue_items.c.started_at, queue_items.c.id).limit(1)
 
 
-@lru_cache(2048)
+@lru_cache(128)
 def _names(allowed: ColumnElement[bool]) -> Select[Any]:
     return (
         select(images.c.queue_item_id, images.c.name)
