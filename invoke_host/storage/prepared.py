@@ -11,7 +11,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from sqlalchemy import BindParameter, Boolean, Connection, Dialect, Enum, Integer, Select, String, literal_column
+from sqlalchemy import (
+    BindParameter,
+    Boolean,
+    ColumnElement,
+    Connection,
+    Dialect,
+    Enum,
+    Integer,
+    Select,
+    String,
+    literal_column,
+)
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.cache_key import CacheKey
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -24,7 +35,7 @@ _Convert: TypeAlias = Callable[[Any], Any]
 
 #: For `offset()` beside a `limit()` that is no bound value: SQLite's dialect would else bind a 0 of its own making, and
 #: a statement with values of unknown origin is compiled anew for each user.
-NOTHING = literal_column("0")
+NOTHING: ColumnElement[int] = literal_column("0", Integer())
 
 #: Types whose values come from the driver as they are wanted (Enum, which is a String too, does not).
 _PLAIN = (String, Integer, Boolean)
