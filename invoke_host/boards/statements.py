@@ -19,23 +19,11 @@ from invoke_host.boards.access import ACTIONS, VIEW
 from invoke_host.boards.query import Order
 from invoke_host.boards.tables import boards
 from invoke_host.identity.tables import users
-from invoke_host.images.access import RESOURCE as IMAGE
+from invoke_host.images.access import COUNTED_ON_BOARD, ON_BOARD
 from invoke_host.images.access import VIEW as SEE_IMAGE
 from invoke_host.images.kept import kept
 from invoke_host.images.tables import image_counts, images
 from invoke_host.storage import PreparedSelect
-
-#: Images, and their counters, of boards that the caller sees.
-ON_BOARD = IMAGE.over(
-    images,
-    {"owner": images.c.user_id, "parent": images.c.board_id},
-    key=images.c.name,
-    where=images.c.deleted_at.is_(None),
-    within=VIEW.name,
-)
-COUNTED_ON_BOARD = IMAGE.over(
-    image_counts, {"owner": image_counts.c.user_id, "parent": image_counts.c.board_id}, within=VIEW.name
-)
 
 #: What a client may be permitted, without the `board.` before it, in the order of their declaration.
 PERMISSIONS = tuple(action.name.removeprefix("board.") for action in ACTIONS)
