@@ -7,12 +7,15 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from bench import gallery, http, login, overhead, start, tokens
+from bench import directory, fairness, gallery, http, login, overhead, queue, start, streams, tokens
 
 
 def main() -> int:
     """0 when every bar holds."""
-    lines = [benchmark.main() for benchmark in (start, http, gallery, tokens, login, overhead)]
+    lines = [
+        benchmark.main()
+        for benchmark in (start, http, gallery, tokens, login, directory, queue, fairness, streams, overhead)
+    ]
     table = Table("benchmark", "bar", "measured", "limit", "")
     for line in lines:
         for name, bar in line["bars"].items():

@@ -16,6 +16,7 @@ import invoke_host.identity.tables
 import invoke_host.identity.tokens.tables
 import invoke_host.images.search.tables
 import invoke_host.images.tables
+import invoke_host.limits.tables
 import invoke_host.queue.tables
 import invoke_host.style_presets.tables
 import invoke_host.system_prompts.tables

@@ -22,7 +22,8 @@ from invoke_host.identity.sessions import store as sessions
 from invoke_host.identity.users import identities
 from invoke_host.identity.users import store as users
 from invoke_host.images import listing, rows
-from invoke_host.queue.store import claim, lease, reads, status
+from invoke_host.queue.store import claim, lease, rates, reads, status
+from invoke_host.queue.store.templates import template_of
 
 _NOBODY = "00000000-0000-4000-8000-000000000000"
 _NO_IMAGE = f"{_NOBODY}.png"
@@ -43,6 +44,8 @@ def warm_up(conn: Connection, access: AccessEngine, actors: Sequence[Actor]) -> 
     claim.claimable(conn)
     lease.held(conn, [_NOBODY])
     lease.any_expired(conn)
+    rates.us_per_work(conn, None)
+    template_of(conn, _NOBODY)
     events.read_after(conn, 0, 1)
     for actor in actors:
         _content(conn, access, actor)

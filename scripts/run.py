@@ -91,8 +91,8 @@ def _first_picture(url: str, file: Path) -> None:
 
 async def _make(url: str, file: Path) -> dict[str, Any]:
     body = {"positive_prompt": PROMPT, "seed": 1, "count": 1}
-    with progress_bar(total=1, enabled=True) as changed:
-        async with connect(url) as client, asyncio.timeout(PICTURE_TIMEOUT_S):
+    async with connect(url) as client, asyncio.timeout(PICTURE_TIMEOUT_S):
+        with progress_bar(enabled=True, now=lambda: client.host_time) as changed:
             return await make(client, body, file, changed)
 
 

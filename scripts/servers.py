@@ -32,7 +32,9 @@ SERVERS = (
     Server(
         "chromium", "the tests of the pages that the host serves", ("chromium", "chromium-browser", "google-chrome")
     ),
+    Server("slapd", "the directory that logins are tested with", ("slapd", "/usr/sbin/slapd")),
     Server("curl", "the examples in README and docs", ("curl",)),
+    Server("libfaketime", "clocks that jump under a running host", ("/usr/lib/*/faketime/libfaketimeMT.so.1",)),
 )
 
 

@@ -69,6 +69,26 @@ class JobStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class JobPreview:
+    """How the picture looks so far: a small JPEG or WebP as a data URL, to be shown at `width` x `height` pixels.
+
+    Raises ValueError for what is no image of these kinds, or over MAX_CHARS characters; about 8,000 are usual.
+    """
+
+    width: int
+    height: int
+    data_url: str
+
+    MAX_CHARS: ClassVar[int] = 64 * 1024
+
+    def __post_init__(self) -> None:
+        if not self.data_url.startswith(("data:image/jpeg;base64,", "data:image/webp;base64,")):
+            raise ValueError("a preview is a data URL of a JPEG or a WebP, in base64")
+        if len(self.data_url) > self.MAX_CHARS:
+            raise ValueError(f"a preview of {len(self.data_url)} characters is over {self.MAX_CHARS}")
+
+
+@dataclass(frozen=True, slots=True)
 class JobProgress:
     """`step` of `steps` denoising steps are done; `message` says what else is going on (`loading model`)."""
 
@@ -76,6 +96,7 @@ class JobProgress:
     step: int
     steps: int
     message: str = ""
+    preview: JobPreview | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +169,13 @@ class Executor(ABC):
     @abstractmethod
     async def cancel(self, job_id: str) -> None:
         """Stop a job at the next step; its stream ends with JobFailed(code="canceled"). Unknown ids are ignored."""
+
+    def preview(self, job_id: str, wanted: bool) -> None:  # noqa: B027 - an executor without previews is a whole one
+        """From now on the progress of that job should carry previews, or no more; unknown ids are ignored.
+
+        Returns at once. Nobody is shown what nobody wants, so a job makes none until it is asked to. An executor that
+        has none to show leaves this as it is.
+        """
 
     @abstractmethod
     def devices(self) -> list[Device]:

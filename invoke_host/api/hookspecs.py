@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import pluggy
 
 from invoke_host.api.access import Action, Policy, ResourceType
+from invoke_host.api.admission import JobAdmission
 from invoke_host.api.events import Event
 from invoke_host.api.execution import Executor, ModelOffer
 from invoke_host.api.identity import AuthProvider
@@ -109,6 +110,11 @@ def invoke_policies(host: HostView) -> Iterable[Policy]:
 @hookspec
 def invoke_executors(host: HostView) -> Iterable[Executor]:
     """Offer executors; the one whose name is `[generation] executor` is used."""
+
+
+@hookspec
+def invoke_admit_job(host: HostView) -> Iterable[JobAdmission]:
+    """Have a word in what is enqueued, beside the host's limits; all are asked, 2 s each, and each can refuse."""
 
 
 @hookspec

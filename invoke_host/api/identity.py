@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, NewType
@@ -68,7 +68,11 @@ def fold_login(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a provider knows about somebody. `admin=None` means that the provider has no opinion."""
+    """What a provider knows about somebody. `admin=None` means that the provider has no opinion.
+
+    `groups` are groups as the provider names them. `host_groups` are the names of groups of this host that the provider
+    puts them in; it takes them out of all others that it put them in before. None: it has no opinion about that.
+    """
 
     provider: str
     subject: str
@@ -77,6 +81,7 @@ class Identity:
     email: str | None = None
     groups: frozenset[str] = frozenset()
     admin: bool | None = None
+    host_groups: frozenset[str] | None = None
     claims: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
@@ -132,6 +137,15 @@ class LoginContext:
     deadline_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one stage of `AuthProvider.diagnose` found; never a secret. `ok` None: nothing to judge, only to know."""
+
+    stage: str
+    ok: bool | None
+    text: str
+
+
 class AuthProvider(ABC):
     """One way to establish who is calling. Keeps no per-user state; its methods are called concurrently."""
 
@@ -159,6 +173,14 @@ class AuthProvider(ABC):
     async def from_password(self, name: str, password: Secret, context: LoginContext) -> AuthOutcome | None:
         """Judge a name and password; None = I do not know this name."""
         return None
+
+    async def diagnose(self, name: str | None, password: Secret | None) -> Sequence[Finding]:
+        """Walk through everything that a login takes, and say what each stage found, up to the first that fails.
+
+        With a name, that person's login as far as it goes without a password, or with it. For operators, who may see
+        what a login never tells.
+        """
+        return ()
 
     @abstractmethod
     async def refresh(self, identity: Identity) -> AuthOutcome:

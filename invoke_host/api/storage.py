@@ -145,3 +145,10 @@ class BlobStore(ABC):
     @abstractmethod
     def free_bytes(self) -> int | None:
         """Room left, or None where there is no such figure."""
+
+    def trouble(self) -> str:
+        """Why nothing can be stored now (no room, the disk is not mounted); empty when all is well.
+
+        Cheap: it is asked about once a second while there is work, and nothing is begun until it is empty again.
+        """
+        return ""

@@ -37,6 +37,10 @@ class Origin:
         return cls(actor.id, actor.display_name or actor.id or "", "api", address)
 
 
+#: Nobody in particular: what the host does by itself, or because a login provider says so.
+HOST = Origin(None, "", "host")
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """What something was done to."""

@@ -1,9 +1,9 @@
-"""Following a batch until all its items are finished: live over the event stream, by asking where that fails."""
+"""Following items until they are finished: live over the event stream, by asking where that fails."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,10 +19,19 @@ ASK_EVERY_S = 2.0
 #: So many questions in a row without an answer, and the host is gone.
 _PATIENCE = 5
 
+#: Before the stream is asked for again after a cut: at first, and at most.
+_AGAIN_S, _AGAIN_AT_MOST_S = 0.5, 5.0
+
+#: Kinds of events after which it is not known what was missed.
+_READ_AFRESH = ("open", "resync")
+
 
 @dataclass(slots=True)
 class ItemState:
-    """What is known of one item. `share` is the finished part of its picture, 0 … 1."""
+    """What is known of one item. `share` is the finished part of its picture, 0 … 1.
+
+    `position` is its place in line, and `estimated_start_at` the host's guess of when it starts; None: nobody knows.
+    """
 
     id: int
     status: str = "pending"
@@ -30,6 +39,8 @@ class ItemState:
     message: str = ""
     error: str = ""
     image_names: list[str] = field(default_factory=list)
+    position: int | None = None
+    estimated_start_at: str | None = None
 
     @property
     def finished(self) -> bool:
@@ -40,8 +51,13 @@ class ItemState:
 class Batch:
     """The items of one request, in the order of their pictures, kept up to date from events and answers."""
 
-    def __init__(self, item_ids: Sequence[int]) -> None:
+    def __init__(self, item_ids: Iterable[int]) -> None:
         self.items = {item_id: ItemState(item_id) for item_id in item_ids}
+
+    def add(self, item_ids: Iterable[int]) -> None:
+        """Follow these items too."""
+        for item_id in item_ids:
+            self.items.setdefault(item_id, ItemState(item_id))
 
     @property
     def unfinished(self) -> list[int]:
@@ -59,8 +75,7 @@ class Batch:
         if item is None:
             return False
         if event.kind == "progress":
-            steps = event.payload.get("steps") or 0
-            item.share = event.payload.get("step", 0) / steps if steps else item.share
+            item.share = _share(event.payload, item.share)
             item.message = str(event.payload.get("message") or "")
             return True
         if event.kind == "queue_item_status_changed":
@@ -72,13 +87,14 @@ class Batch:
         if item.finished:
             return False
         item.status = str(row.get("status", item.status))
+        item.position, item.estimated_start_at = row.get("position"), row.get("estimated_start_at")
         item.image_names = list(row.get("image_names") or item.image_names)
         item.error = str(row.get("error_message") or "")
         return True
 
-    async def ask(self, client: HostClient) -> None:
-        """Bring all unfinished items up to date; one that is gone counts as canceled."""
-        asked = self.unfinished
+    async def ask(self, client: HostClient, at_most: int | None = None) -> None:
+        """Bring unfinished items up to date, all or the first so many; one that is gone counts as canceled."""
+        asked = self.unfinished[:at_most]
         rows = {int(row["item_id"]): row for row in await client.items(asked)}
         for item_id in asked:
             self.note(self.items[item_id], rows.get(item_id, {"status": "canceled", "error_message": "was deleted"}))
@@ -86,19 +102,23 @@ class Batch:
 
 @asynccontextmanager
 async def listening(client: HostClient) -> AsyncIterator[asyncio.Queue[StreamEvent]]:
-    """Events from now on. If the stream can't be had or breaks, the queue just stays silent."""
+    """Events from now on. A stream that breaks is asked for again, from where it broke; until then it is silent."""
     queue: asyncio.Queue[StreamEvent] = asyncio.Queue()
     opened = asyncio.Event()
 
     async def read() -> None:
-        try:
-            async for event in client.events():
-                opened.set()
-                queue.put_nowait(event)
-        except CliError:
-            pass  # `follow` asks instead
-        finally:
+        pause, seen = _AGAIN_S, None
+        while True:
+            with suppress(CliError):  # whoever follows asks instead, and is told if the host is gone
+                async for event in client.events(after=seen):
+                    if not opened.is_set():
+                        opened.set()  # before anything was missed
+                    else:
+                        queue.put_nowait(event)
+                    pause, seen = _AGAIN_S, event.id or seen
             opened.set()
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _AGAIN_AT_MOST_S)
 
     task = asyncio.create_task(read())
     try:
@@ -119,28 +139,57 @@ async def follow(
         CliError: the host stopped answering.
     """
     await batch.ask(client)
-    silent = 0
     changed(batch)
+    asking = Asking()
     while batch.unfinished:
         try:
-            async with asyncio.timeout(ASK_EVERY_S):  # not wait_for: in Python 3.11 that can swallow a Ctrl-C
-                event = await events.get()
-            ours = event.kind != "resync" and batch.take(event)
-            if event.kind == "resync":
-                await batch.ask(client)
+            event = await asking.event(events)
         except TimeoutError:
-            silent = await _ask_patiently(client, batch, silent)
-            ours = True
-        if ours:
-            changed(batch)
+            await asking.ask(batch.ask(client))
+        else:
+            if event.kind in _READ_AFRESH:
+                await asking.ask(batch.ask(client))
+            elif not batch.take(event):
+                continue
+            asking.postpone()
+        changed(batch)
 
 
-async def _ask_patiently(client: HostClient, batch: Batch, silent: int) -> int:
-    """Ask; returns how many times in a row there was no answer."""
-    try:
-        await batch.ask(client)
-    except CliError as error:
-        if error.code is not ExitCode.UNHEALTHY or silent + 1 >= _PATIENCE:
-            raise
-        return silent + 1
-    return 0
+class Asking:
+    """When to ask the host: while there is no news of what is followed, and after a stream broke.
+
+    After so many questions in a row without an answer (`patience`) the host is gone.
+    """
+
+    def __init__(self, patience: int = _PATIENCE) -> None:
+        self._patience = patience
+        self._silent = 0
+        self.postpone()
+
+    def postpone(self) -> None:
+        """There was news."""
+        self._at = asyncio.get_running_loop().time() + ASK_EVERY_S
+
+    async def event(self, events: asyncio.Queue[StreamEvent]) -> StreamEvent:
+        """The next event. Raises TimeoutError when it is time to ask."""
+        async with asyncio.timeout_at(self._at):  # not wait_for: in Python 3.11 that can swallow a Ctrl-C
+            return await events.get()
+
+    async def ask(self, question: Awaitable[None]) -> None:
+        """Ask; that there is no answer is borne a few times in a row."""
+        self.postpone()
+        try:
+            await question
+        except CliError as error:
+            self._silent += 1
+            if error.code is not ExitCode.UNHEALTHY or self._silent >= self._patience:
+                raise
+        else:
+            self._silent = 0
+
+
+def _share(progress: Mapping[str, Any], before: float) -> float:
+    steps, percentage = progress.get("steps"), progress.get("percentage")
+    if steps:
+        return float(progress.get("step", 0)) / float(steps)
+    return before if percentage is None else float(percentage)

@@ -19,7 +19,8 @@ from invoke_host.cli.following import Batch, follow, listening
 async def make(
     client: HostClient, body: Mapping[str, Any], output: Path, changed: Callable[[Batch], None]
 ) -> dict[str, Any]:
-    """Generate and save. Returns `batch_id`, `enqueued`, `images` (file, image_name, item_id, seed) and `failed` items.
+    """Generate and save. Returns `batch_id`, `enqueued`, `images` (file, image_name, item_id, seed), `failed` items,
+    and what limited their number (`limited_by`, else None).
 
     When this task is cancelled (Ctrl-C), what is unfinished of the batch is cancelled on the host too.
     """
@@ -34,7 +35,7 @@ async def make(
                 await client.cancel_batches([batch_id])
             raise
     completed = [item for item in batch.items.values() if item.status == "completed"]
-    files = output_files(output, int(body["count"]))
+    files = output_files(output, int(answer["requested"]))
     images = []
     for item, file in zip(batch.items.values(), files, strict=False):
         for name in item.image_names if item in completed else ():
@@ -46,7 +47,13 @@ async def make(
         for item in batch.items.values()
         if item not in completed
     ]
-    return {"batch_id": batch_id, "enqueued": len(batch.items), "images": images, "failed": failed}
+    return {
+        "batch_id": batch_id,
+        "enqueued": len(batch.items),
+        "limited_by": answer.get("limited_by"),
+        "images": images,
+        "failed": failed,
+    }
 
 
 def output_files(output: Path, count: int) -> list[Path]:

@@ -25,6 +25,8 @@ from invoke_host.identity.groups.service import GroupService
 from invoke_host.identity.login.service import LoginService
 from invoke_host.identity.login.setup_code import SetupCode
 from invoke_host.identity.login.throttle import Throttle
+from invoke_host.identity.outages import Outages
+from invoke_host.identity.recheck.service import Recheck
 from invoke_host.identity.routes import LOGIN
 from invoke_host.identity.routes import ROUTES as LOGIN_ROUTES
 from invoke_host.identity.sessions.keys import KeyRing
@@ -40,6 +42,7 @@ from invoke_host.identity.users.routes import USERS
 from invoke_host.identity.users.service import UserService
 from invoke_host.identity.users.values import NotLinked, UserDisabled
 from invoke_host.owned import OWNED
+from invoke_host.queue.store.active import HAS_WORK
 from invoke_host.root import HostRoot
 from invoke_host.storage import Storage
 from invoke_host.web import web
@@ -75,6 +78,7 @@ class Accounts:
     users: UserService
     logins: LoginService
     setup_code: SetupCode
+    recheck: Recheck
 
     async def resolve(self, identity: Identity) -> Actor:
         """Who somebody is here whom a login provider recognised on the request itself, such as a proxy's header.
@@ -92,7 +96,8 @@ class Accounts:
 
     def tasks(self) -> list[BackgroundTask]:
         """What is to be repeated while the host runs."""
-        return [self.credentials.flush_task(), self.sessions.prune_task(), self.logins.prune_task()]
+        own = [self.credentials.flush_task(), self.sessions.prune_task(), self.logins.prune_task()]
+        return own if self.single_user else [*own, self.recheck.task()]
 
     async def stop(self) -> None:
         """Write down what is only in memory; the storage is still open."""
@@ -142,7 +147,7 @@ def make_accounts(
         owned=OWNED,
         log=log,
     )
-    setup_code = SetupCode()
+    setup_code, outages = SetupCode(), Outages(clock, log)
     logins = LoginService(
         providers,
         users,
@@ -155,6 +160,10 @@ def make_accounts(
         timeout_s=auth.login_timeout_s,
         auto_create=auth.auto_create,
         setup_code=setup_code,
+        outages=outages,
+    )
+    recheck = Recheck(
+        storage, users, providers, clock, log, config=auth, owned=OWNED, outages=outages, working=HAS_WORK
     )
     return Accounts(
         single_user=loaded.config.single_user,
@@ -166,4 +175,5 @@ def make_accounts(
         users=users,
         logins=logins,
         setup_code=setup_code,
+        recheck=recheck,
     )

@@ -21,13 +21,18 @@ from invoke_host.images.routes import ROUTES as IMAGE_ROUTES
 from invoke_host.images.routes.downloads import DOWNLOADS
 from invoke_host.images.routes.uploads import UPLOADER
 from invoke_host.images.services.uploading import ImageUploader
+from invoke_host.limits.routes import LIMITS
+from invoke_host.limits.routes import ROUTES as LIMIT_ROUTES
+from invoke_host.limits.service import LimitService
 from invoke_host.models.routes import MODELS
 from invoke_host.models.routes import ROUTES as MODEL_ROUTES
 from invoke_host.ops.checks import own_checks
+from invoke_host.plugins.admission import JobAdmissions
 from invoke_host.plugins.health import guarded
 from invoke_host.queue.routes import QUEUE
 from invoke_host.queue.routes import ROUTES as QUEUE_ROUTES
 from invoke_host.queue.service import QueueService
+from invoke_host.queue.store.bookings import Places
 from invoke_host.style_presets.exchange import StylePresetExchange
 from invoke_host.style_presets.routes import EXCHANGE as PRESET_EXCHANGE
 from invoke_host.style_presets.routes import ROUTES as STYLE_PRESET_ROUTES
@@ -45,6 +50,7 @@ from invoke_host.workflows.routes import ROUTES as WORKFLOW_ROUTES
 ROUTES: tuple[Route, ...] = (
     *ACCOUNT_ROUTES,
     *QUEUE_ROUTES,
+    *LIMIT_ROUTES,
     *IMAGE_ROUTES,
     *BOARD_ROUTES,
     *MODEL_ROUTES,
@@ -79,6 +85,7 @@ def application(parts: Parts, background: Background) -> web.Application:
         health=[
             *own_checks(parts.storage.backend, parts.blobs, parts.executor),
             HealthCheck("events", parts.hub.health),
+            *([] if single_user else parts.accounts.recheck.checks()),
             HealthCheck("queue", background.dispatcher.health),
             *background.supervisor.checks(),
             *guarded(parts.offers.health_checks(), parts.log, parts.clock),
@@ -87,7 +94,15 @@ def application(parts: Parts, background: Background) -> web.Application:
     parts.accounts.serve(app)
     staging = Staging(parts.blobs)
     files = Files(parts.storage, parts.blobs, parts.clock, staging)
-    app[QUEUE] = QueueService(parts.storage, parts.access, parts.models, parts.clock, config=config.queue)
+    app[QUEUE] = QueueService(
+        parts.storage,
+        parts.access,
+        parts.models,
+        parts.clock,
+        config=config.queue,
+        admission=JobAdmissions(parts.offers.job_admissions(), parts.log),
+        devices=lambda: sum(device.state in ("ready", "busy") for device in parts.executor.devices()),
+    )
     for key, service in image_services(
         parts.storage, parts.blobs, parts.access, parts.clock, config=config.images, multi_user=not single_user
     ).items():
@@ -109,6 +124,7 @@ def application(parts: Parts, background: Background) -> web.Application:
     app[SYSTEM_PROMPTS] = SystemPromptService(parts.storage, parts.access, parts.clock)
     for stored_key, stored in stored_services(parts, files).items():
         app[stored_key] = stored
+    app[LIMITS] = LimitService(parts.storage, parts.clock, Places())
     app[MODELS] = parts.models
     app[HUB] = parts.hub
     return app

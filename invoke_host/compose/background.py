@@ -10,9 +10,12 @@ from invoke_host.blobs.sweep import sweep_task
 from invoke_host.compose.parts import Parts
 from invoke_host.images.removal import Undertaker
 from invoke_host.images.services.trashing import expiry_task
+from invoke_host.limits import minutes
 from invoke_host.plugins import HostServices, Outcome, Supervisor
+from invoke_host.queue.badge import Badge
 from invoke_host.queue.dispatcher import Dispatcher
 from invoke_host.queue.placing import placements
+from invoke_host.queue.retention import retention_task
 from invoke_host.queue.store import batches
 
 
@@ -35,7 +38,8 @@ async def start_background(parts: Parts, services: HostServices, stack: AsyncExi
     async def tell_plugins(event: Event) -> None:
         await parts.registry.broadcast_event(event, services)
 
-    parts.hub.listen(tell_plugins)
+    if parts.registry.hears_events:  # or each would be read once more for nobody
+        parts.hub.listen(tell_plugins)
     await parts.executor.start()
     stack.push_async_callback(parts.executor.stop, 0.0)
     stack.push_async_callback(parts.decoder.close)
@@ -53,10 +57,13 @@ async def start_background(parts: Parts, services: HostServices, stack: AsyncExi
         log=parts.log,
         config=config.queue,
         placements=placements(parts.access, parts.owners, parts.log),
+        presence=parts.hub.presence if config.generation.previews else None,
     )
     own = [
         parts.hub.prune_task(config.events.keep),
         batches.prune_task(parts.storage, parts.clock),
+        retention_task(parts.storage, parts.clock, config.queue),
+        minutes.prune_task(parts.storage, parts.clock),
         sweep_task(parts.storage, parts.blobs, parts.clock, lambda: dispatcher.saving),
         expiry_task(
             parts.storage,
@@ -67,6 +74,9 @@ async def start_background(parts: Parts, services: HostServices, stack: AsyncExi
         parts.downloads.expiry_task(),
         *parts.accounts.tasks(),
     ]
+    badge = Badge(parts.storage, parts.hub, parts.log)
+    badge.start()
+    stack.push_async_callback(badge.stop)
     supervisor = Supervisor([*(Outcome("host", task) for task in own), *parts.offers.background_tasks()], parts.log)
     supervisor.start()
     stack.push_async_callback(parts.accounts.stop)

@@ -124,6 +124,10 @@ class AuthConfig(Section):
     """Seconds that all providers together have for one login with a password."""
     auto_create: bool = True
     """Make an account at the first login of somebody whom an outside provider (a directory, a proxy) knows."""
+    recheck_minutes: int = Field(default=15, ge=1, le=10_080)
+    """How often providers that keep their accounts elsewhere are asked whether who is here still may be."""
+    grace_minutes: int = Field(default=60, ge=0, le=525_600)
+    """How much longer sessions live while such a provider can't be asked."""
     sessions: SessionsConfig = SessionsConfig()
     throttle: ThrottleConfig = ThrottleConfig()
     none: NoneAuthConfig = NoneAuthConfig()
@@ -177,19 +181,27 @@ class GenerationConfig(Section):
     """Key or name of the model for requests that name none; by default the one that a plugin marks as default."""
     models_dir: RootPath | None = None
     """Folder with models in the diffusers layout; by default `models` in the root folder."""
+    previews: bool = True
+    """Show pictures in the making to those who asked for them."""
 
 
 class QueueConfig(Section):
-    """How waiting work is kept."""
+    """How waiting work is kept, and in which order it is done."""
 
+    order: Literal["fair", "fifo"] = "fair"
+    """`fair`: users get equal shares of the devices' time; `fifo`: by priority, then first come, over all users."""
     max_size: int = Field(default=10_000, ge=1, le=10_000_000)
-    """Items that may wait at once; what goes beyond is not enqueued, and the answer says how many were."""
-    max_worker_deaths: int = Field(default=2, ge=0, le=100)
-    """How often an item is tried again after the worker process died on it; then it fails with the reason."""
+    """Items that may wait at once, of all users and queue ids; what goes beyond is not enqueued."""
+    max_worker_deaths: int = Field(default=2, ge=1, le=100)
+    """An item during which so many worker processes died is quarantined: it fails with the reason."""
     lease_s: int = Field(default=30, ge=5, le=3600)
     """Seconds without a sign of life after which a running item is given to another worker."""
     drain_s: int = Field(default=30, ge=0, le=3600)
     """Seconds that running items get to finish when the host is told to stop; the rest is queued again."""
+    keep_days: int = Field(default=0, ge=0, le=36_500)
+    """Days after which finished items are forgotten (pictures stay); 0 keeps them for ever."""
+    keep_items: int = Field(default=0, ge=0, le=1_000_000_000)
+    """Finished items that are kept, the newest; 0 keeps all."""
 
 
 class ImagesConfig(Section):

@@ -11,7 +11,7 @@ the event was made. What it hangs on who sees a board is asked for at that momen
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +21,10 @@ from invoke_host import ids
 from invoke_host.api import Actor, BackgroundTask, Event, Health, StorageError, UserId
 from invoke_host.clock import Clock
 from invoke_host.events import store
-from invoke_host.events.audience import unknown
+from invoke_host.events.audience import reach, unknown
 from invoke_host.events.gaps import Gaps
+from invoke_host.events.outgoing import Parcel
+from invoke_host.events.presence import Presence
 from invoke_host.events.relay import Listener, Relay
 from invoke_host.events.revalidate import Recheck, Revalidator
 from invoke_host.events.sight import Lookout, Seen, Sight
@@ -38,6 +40,9 @@ POLL_S = 1.0
 #: Events read at once, and the most that a returning client is sent; one that missed more gets `resync`.
 BATCH = 500
 MAX_REPLAY = 1000
+
+#: The shortest time between two looks: what is committed meanwhile is read, judged and sent together.
+LEAST_S = 0.02
 
 #: How soon to look again while an event waits behind a gap.
 GAP_POLL_S = 0.05
@@ -68,6 +73,8 @@ class EventHub:
         self._gaps = Gaps(clock) if several else None
         self._position = 0
         self._subscriptions: set[Subscription] = set()
+        #: Who listens now.
+        self.presence = Presence()
         self._relay = Relay(storage, log)
         self._rights = (
             None if recheck is None else Revalidator(recheck, self._subscriptions, self._start_over, clock, log)
@@ -112,9 +119,33 @@ class EventHub:
         self._relay.listen(listener)
 
     def emit(self, kind: str, payload: Mapping[str, Any], audience: str | None) -> None:
-        """Send a passing event: no id, not kept, dropped for clients that are behind."""
+        """Send a passing event: no id, not kept, dropped for clients that are behind.
+
+        Raises ValueError for a kind that is no single word, TypeError for a payload that can't be JSON.
+        """
+        if not kind.isprintable() or " " in kind or not kind:
+            raise ValueError(f"the kind of an event is one word, not {kind[:64]!r}")
         user = None if audience is None else UserId(audience)
         self._fan_out(Event(kind=kind, payload=payload, audience=user, created_at=self._clock.now()))
+
+    def emit_state(self, kind: str, key: str, states: Callable[[Actor], Iterable[Mapping[str, Any]]]) -> None:
+        """Send passing events that say how things are now for each stream's caller, where the stream was not told yet.
+
+        `key` is what tells the states of one caller apart. Hand out the same mapping for callers who are told the same:
+        it is then encoded once.
+        """
+        now = self._clock.now()
+        parcels: dict[int, Parcel] = {}  # the mappings live as long as the parcels
+        for subscription in list(self._subscriptions):
+            for state in states(subscription.actor):
+                place: Hashable = (kind, state[key])
+                if subscription.told.get(place) == state:
+                    continue
+                parcel = parcels.get(id(state))
+                if parcel is None:
+                    parcel = parcels[id(state)] = Parcel(Event(kind=kind, payload=state, audience=None, created_at=now))
+                if subscription.offer(parcel):
+                    subscription.told[place] = state
 
     async def subscribe(
         self, actor: Actor, last_event_id: int | None = None, *, good_until: float | None = None
@@ -125,13 +156,14 @@ class EventHub:
         `resync` instead. Close it when the client is gone. With `recheck`, it ends at `good_until` (seconds since the
         epoch), when the caller's credential does.
         """
-        subscription = Subscription(actor, self._subscriptions.discard, after=last_event_id or 0, good_until=good_until)
+        subscription = Subscription(actor, self._left, after=last_event_id or 0, good_until=good_until)
         if self._stopped:
             subscription.close()
             return subscription
         # Registered first, so that nothing falls between the read below and the live events, and with the position of
         # this instant, so that nothing is in both.
         self._subscriptions.add(subscription)
+        self.presence.joined(actor.id)
         if self._rights is not None:
             self._rights.wake()  # what changed since the caller was let in was committed before anybody looked
         position = self._position
@@ -185,6 +217,8 @@ class EventHub:
                 error_id = ids.error_id()
                 self._trouble = f"sending events failed (error {error_id}, see the server's log)"
                 self._log.exception("sending events failed, trying again", error_id=error_id)
+            if self._subscriptions:
+                await asyncio.sleep(LEAST_S)
             waiting = self._gaps is not None and self._gaps.pending
             with suppress(TimeoutError):
                 async with asyncio.timeout(GAP_POLL_S if waiting else self._poll_s):
@@ -195,7 +229,7 @@ class EventHub:
         while True:
             events = await self._storage.read(_new, self._position, BATCH)
             if events and self._rights is not None:
-                await self._rights.check()
+                await self._rights.check(events)
             ready = events if self._gaps is None else self._gaps.in_order(self._position, events)
             seen = await self._lookout.look(ready, self._subscriptions)
             for event in ready:
@@ -224,9 +258,18 @@ class EventHub:
     def _start_over(self, subscription: Subscription) -> None:
         subscription.resync(self._position, self._clock.now())
 
+    def _left(self, subscription: Subscription) -> None:
+        if subscription in self._subscriptions:
+            self._subscriptions.discard(subscription)
+            self.presence.left(subscription.actor.id)
+
     def _fan_out(self, event: Event, seen: Seen | None = None) -> None:
+        parcel, only = Parcel(event), reach(event)
         for subscription in self._subscriptions:
-            subscription.offer(event, unknown if seen is None else seen.by(subscription.actor))
+            actor = subscription.actor
+            if only is not None and actor.id != only and not actor.is_admin:
+                continue
+            subscription.offer(parcel, unknown if seen is None else seen.by(actor))
 
 
 _span = quick(store.span)

@@ -1,8 +1,9 @@
 """Open streams outlive the request that began them: asks again and again whether their callers may still listen.
 
-Asked are all callers at once, in one read: after each commit of this process, twice a second for what other processes
-changed, and before events are sent, so that nobody gets an event that was made after their rights ended. What can't be
-answered ends the streams after a few tries: who can't be checked gets nothing.
+Asked are all callers at once, in one read: after commits of this process, and twice a second for what other processes
+changed. Before events are sent, those who would get one are asked about as well, so that nobody gets an event that was
+made after their rights ended. What can't be answered ends the streams after a few tries: who can't be checked gets
+nothing.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeAlias
 
-from invoke_host.api import Actor
+from invoke_host.api import Actor, Event
 from invoke_host.clock import Clock
+from invoke_host.events.audience import reach
 from invoke_host.events.subscription import Subscription
 
 if TYPE_CHECKING:
@@ -22,8 +24,11 @@ if TYPE_CHECKING:
 #: How often to ask without a commit: another process may have changed users, sessions or tokens.
 POLL_S = 0.5
 
-#: The shortest time between two questions of the background, however many commits there are.
+#: The shortest time between two questions of the background, however many commits there are; longer where many listen.
 LEAST_S = 0.05
+
+#: The next question waits for so many times what the last one took, but not over POLL_S.
+_SHARE = 20
 
 #: Longest time to wait for an answer.
 TIMEOUT_S = 5.0
@@ -86,16 +91,20 @@ class Revalidator:
         if self._subscriptions:
             self._wake.set()
 
-    async def check(self) -> None:
+    async def check(self, events: Sequence[Event] | None = None) -> None:
         """Ask now, and apply the answer before this returns. Without streams nothing is read.
 
-        Raises what the question raises; with the third failure in a row it has ended all streams.
+        With `events`, about those only whom one of them may reach by what is known of them: who has gained rights is
+        told to read everything afresh when that is found out. Raises what the question raises; with the third failure
+        in a row it has ended all streams.
         """
         if not self._subscriptions:
             return
         async with self._turn:
             self._end_expired()
-            asked = list(self._subscriptions)
+            asked = list(self._subscriptions if events is None else self._concerned(events))
+            if not asked:
+                return
             actors = list(dict.fromkeys(subscription.actor for subscription in asked))
             try:
                 async with asyncio.timeout(self._timeout_s):
@@ -107,6 +116,12 @@ class Revalidator:
             self._failures = 0
             for subscription in asked:
                 self._apply(subscription, now[subscription.actor])
+
+    def _concerned(self, events: Sequence[Event]) -> Collection[Subscription]:
+        reached = {reach(event) for event in events}
+        if None in reached:
+            return self._subscriptions
+        return [each for each in self._subscriptions if each.actor.is_admin or each.actor.id in reached]
 
     def _end_expired(self) -> None:
         now = self._clock.now().timestamp()
@@ -137,10 +152,11 @@ class Revalidator:
                 async with asyncio.timeout(self._poll_s if self._subscriptions else None):
                     await self._wake.wait()
             self._wake.clear()
+            began = self._clock.monotonic()
             try:
                 await self.check()
             except Exception as error:  # noqa: BLE001 - whatever it is, it is asked again, and streams end if it stays
                 self._log.warning("callers of event streams can't be checked, trying again", error=str(error))
                 await asyncio.sleep(self._poll_s)
             else:
-                await asyncio.sleep(LEAST_S)
+                await asyncio.sleep(min(self._poll_s, max(LEAST_S, _SHARE * (self._clock.monotonic() - began))))

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-import orjson
-from aiohttp_sse import sse_response
+from aiohttp_sse import EventSourceResponse, sse_response
 from pydantic import BaseModel, Field
 
 from invoke_host.events.hub import EventHub
@@ -48,15 +47,22 @@ async def stream(request: web.Request) -> web.StreamResponse:
                 left.add_done_callback(lambda _: events.close())
                 # Sent at once, so that proxies and `fetch` see the answer begin before anything happens.
                 await response.write(f"retry: {RETRY_MS}\n\n".encode())
-                async for event in events:
-                    await response.send(
-                        orjson.dumps(dict(event.payload)).decode(),
-                        id=None if event.id is None else str(event.id),
-                        event=event.kind,
-                    )
+                async for chunk in events.chunks():
+                    await _send(request, response, chunk)
         except (ConnectionResetError, TimeoutError):
             pass  # the client has left, or takes nothing any more; there is nobody to tell
     return response
+
+
+async def _send(request: web.Request, response: EventSourceResponse, chunk: bytes) -> None:
+    """As `response.send`, for what is encoded already."""
+    try:
+        async with asyncio.timeout(SEND_TIMEOUT_S):
+            await response.write(chunk)
+    except TimeoutError:
+        if request.transport is not None:
+            request.transport.abort()  # it never drains, so that closing it would never end
+        raise
 
 
 def parse_event_id(text: str | None) -> int | None:

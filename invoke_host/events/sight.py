@@ -42,6 +42,8 @@ class Seen:
 
     def by(self, actor: Actor) -> Sees:
         """What this caller sees."""
+        if not self._answers:
+            return unknown
         known = self._answers.get(actor)
         if known is None:
             return unknown

@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, delete, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from invoke_host.api import Event, UserId
 from invoke_host.events.tables import outbox
+from invoke_host.storage import PreparedSelect, PreparedWrite
 
 #: Rows that one call of `prune` removes at most, so that it never holds the writer for long.
 PRUNE_STEP = 1000
@@ -42,19 +43,21 @@ def append(
     to all who see that board when it is sent, and None is then nobody in particular. Those who see `except_board_id`
     and the user `except_user_id` don't get it. `now` is a `clock.timestamp`.
     """
-    conn.execute(
-        insert(outbox).values(
-            kind=kind,
-            audience=audience,
-            payload=orjson.dumps(dict(payload)).decode(),
-            created_at=now,
-            board_id=board_id,
-            except_board_id=except_board_id,
-            except_user_id=except_user_id,
-        )
+    _APPEND.run(
+        conn,
+        {
+            "kind": kind,
+            "audience": audience,
+            "payload": orjson.dumps(dict(payload)).decode(),
+            "created_at": now,
+            "board_id": board_id,
+            "except_board_id": except_board_id,
+            "except_user_id": except_user_id,
+        },
     )
 
 
+_APPEND = PreparedWrite(insert(outbox))
 _READ = select(
     outbox.c.id,
     outbox.c.kind,
@@ -65,14 +68,16 @@ _READ = select(
     outbox.c.except_board_id,
     outbox.c.except_user_id,
 ).order_by(outbox.c.id)
+_AFTER = PreparedSelect(
+    _READ.where(outbox.c.id > bindparam("last_id_"), outbox.c.id <= bindparam("up_to_")).limit(bindparam("limit_"))
+)
+_LAST = 2**62
 
 
 def read_after(conn: Connection, last_id: int, limit: int, *, up_to: int | None = None) -> list[Event]:
     """At most `limit` events with an id above `last_id` (and not above `up_to`), oldest first."""
-    query = _READ.where(outbox.c.id > last_id).limit(limit)
-    if up_to is not None:
-        query = query.where(outbox.c.id <= up_to)
-    return [_event(row) for row in conn.execute(query)]
+    values = {"last_id_": last_id, "up_to_": _LAST if up_to is None else up_to, "limit_": limit}
+    return [_event(row) for row in _AFTER.all(conn, values)]
 
 
 def read_ids(conn: Connection, ids: Sequence[int]) -> list[Event]:
@@ -101,16 +106,17 @@ def prune(conn: Connection, keep: int) -> int:
     return conn.execute(delete(outbox).where(outbox.c.id <= through)).rowcount
 
 
-def _event(row: Row[*tuple[Any, ...]]) -> Event:
+def _event(row: Sequence[Any]) -> Event:
+    number, kind, payload, audience, created_at, board_id, except_board_id, except_user_id = row
     return Event(
-        kind=row.kind,
-        payload=orjson.loads(row.payload),
-        audience=_user(row.audience),
-        created_at=datetime.fromisoformat(row.created_at).replace(tzinfo=UTC),
-        id=row.id,
-        board_id=row.board_id,
-        except_board_id=row.except_board_id,
-        except_user_id=_user(row.except_user_id),
+        kind=kind,
+        payload=orjson.loads(payload),
+        audience=_user(audience),
+        created_at=datetime.fromisoformat(created_at).replace(tzinfo=UTC),
+        id=number,
+        board_id=board_id,
+        except_board_id=except_board_id,
+        except_user_id=_user(except_user_id),
     )
 
 

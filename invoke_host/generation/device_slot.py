@@ -9,7 +9,17 @@ from structlog.typing import FilteringBoundLogger
 
 from invoke_host.api import Device, Job, JobDone, JobEvent, JobFailed, JobOutput, JobProgress, JobStarted
 from invoke_host.clock import Clock
-from invoke_host.generation.protocol import Cancel, Credit, Frame, Heartbeat, ProtocolError, Ready, Refused, Run
+from invoke_host.generation.protocol import (
+    Cancel,
+    Credit,
+    Frame,
+    Heartbeat,
+    Previews,
+    ProtocolError,
+    Ready,
+    Refused,
+    Run,
+)
 from invoke_host.generation.worker_process import WorkerProcess, WorkerSettings
 
 
@@ -71,7 +81,7 @@ class DeviceSlot:
         """Process id of the worker that is running now."""
         return self._worker.pid if self._worker else None
 
-    def run(self, job: Job) -> None:
+    def run(self, job: Job, *, previews: bool) -> None:
         """Give the worker a job against one of its credits."""
         if self._worker is None or self.credits < 1:
             raise RuntimeError(f"device {self.name} has no credit")  # a bug in the executor, never a client's doing
@@ -80,11 +90,18 @@ class DeviceSlot:
         self.last_model = job.model.key
         self._progress_at = self._clock.monotonic()
         self._worker.send(Run(job))
+        if previews:
+            self.preview(job.id, wanted=True)
 
     def cancel(self, job_id: str) -> None:
         """Ask the worker to stop a job at its next step."""
         if self._worker is not None and job_id in self.jobs:
             self._worker.send(Cancel(job_id))
+
+    def preview(self, job_id: str, *, wanted: bool) -> None:
+        """Tell the worker whether anybody wants to see how that job goes."""
+        if self._worker is not None and job_id in self.jobs:
+            self._worker.send(Previews(job_id, wanted))
 
     async def live(self) -> None:
         """Keep a worker running until cancelled, or until it refuses for good."""
@@ -141,7 +158,7 @@ class DeviceSlot:
             now = self._clock.monotonic()
             if self._state.state == "starting" and now - started_at > settings.start_timeout_s:
                 return None, f"it was not ready after {settings.start_timeout_s:g} s"
-            if self._begun and now - self._progress_at > settings.step_timeout_s:
+            if self.jobs and now - self._progress_at > settings.step_timeout_s:
                 return None, f"it made no progress for {settings.step_timeout_s:g} s"
 
     def _take(self, frame: Frame) -> bool:

@@ -66,6 +66,7 @@ class LocalExecutor(Executor):
         self._lives: list[asyncio.Task[None]] = []
         self._waiting: deque[Job] = deque()
         self._streams: dict[str, JobStream] = {}
+        self._previewed: set[str] = set()
         self._returned: Counter[str] = Counter()
         self._change = asyncio.Event()
         self._stopping = False
@@ -113,6 +114,13 @@ class LocalExecutor(Executor):
         for slot in self._slots:
             slot.cancel(job_id)
 
+    def preview(self, job_id: str, wanted: bool) -> None:
+        if job_id not in self._streams or wanted == (job_id in self._previewed):
+            return
+        (self._previewed.add if wanted else self._previewed.discard)(job_id)
+        for slot in self._slots:
+            slot.preview(job_id, wanted=wanted)
+
     def devices(self) -> list[Device]:
         return [slot.device for slot in self._slots]
 
@@ -129,6 +137,7 @@ class LocalExecutor(Executor):
             stream.put(event)
         if isinstance(event, JobDone | JobFailed):
             self._streams.pop(event.job_id, None)
+            self._previewed.discard(event.job_id)
             self._returned.pop(event.job_id, None)
 
     def give_back(self, jobs: list[Job]) -> None:
@@ -167,7 +176,8 @@ class LocalExecutor(Executor):
                 return
             job = self._waiting.popleft()
             # An idle device first; among those, one that has the model in memory.
-            min(free, key=lambda slot: (len(slot.jobs), slot.last_model != job.model.key)).run(job)
+            slot = min(free, key=lambda each: (len(each.jobs), each.last_model != job.model.key))
+            slot.run(job, previews=job.id in self._previewed)
 
     def _fail(self, job_id: str, code: str, message: str, *, retry: bool = False) -> None:
         self._waiting = deque(job for job in self._waiting if job.id != job_id)

@@ -51,6 +51,14 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
+class Previews:
+    """From now on send previews of that job, or no more; unknown ids are ignored."""
+
+    job_id: str
+    wanted: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Ready:
     """The worker's answer to Configure: the device it took, all devices it sees, and what it runs on."""
 
@@ -78,7 +86,7 @@ class Heartbeat:
     """The worker's process is alive (not: that it makes progress)."""
 
 
-ToWorker = Configure | Run | Cancel
+ToWorker = Configure | Run | Cancel | Previews
 ToHost = Ready | Refused | Credit | Heartbeat | JobStarted | JobProgress | JobOutput | JobDone | JobFailed
 Frame = ToWorker | ToHost
 
@@ -86,6 +94,7 @@ _KINDS: Final[dict[int, type[Any]]] = {
     1: Configure,
     2: Run,
     3: Cancel,
+    4: Previews,
     16: Ready,
     17: Refused,
     18: Credit,

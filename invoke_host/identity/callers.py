@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, String, Table, bindparam, select
+from sqlalchemy import ColumnElement, Connection, String, Table, bindparam, exists, or_, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
@@ -47,29 +47,41 @@ _GROUPS = (
 #: What `_actor` reads, at the end of each statement below.
 _USER: tuple[ColumnElement[Any], ...] = (users.c.id, users.c.display_name, users.c.email, users.c.is_admin, _GROUPS)
 
+_BLOCKED = exists().where(identities.c.user_id == users.c.id, identities.c.blocked_at.is_not(None))
+_VOUCHED_FOR = exists().where(identities.c.user_id == users.c.id, identities.c.blocked_at.is_(None))
+
 
 def _of_users(
-    own: tuple[ColumnElement[Any], ...], key: ColumnElement[str], table: Table | None = None
+    own: tuple[ColumnElement[Any], ...],
+    key: ColumnElement[str],
+    table: Table | None = None,
+    *,
+    not_blocked: bool = False,
 ) -> PreparedSelect:
-    """Columns of a credential, then those of its user; nothing where the user is inactive or the internal one."""
+    """Columns of a credential, then those of its user; nothing where the user is inactive or the internal one.
+
+    With `not_blocked` nothing either where every provider that knew the user has taken its word back.
+    """
     source = users if table is None else table.join(users, table.c.user_id == users.c.id)
-    return PreparedSelect(
-        select(*own, *_USER)
-        .select_from(source)
-        .where(key == bindparam("key_"), users.c.is_active.is_(True), users.c.id != SYSTEM_USER_ID)
-    )
+    query = select(*own, *_USER).select_from(source)
+    query = query.where(key == bindparam("key_"), users.c.is_active.is_(True), users.c.id != SYSTEM_USER_ID)
+    return PreparedSelect(query.where(or_(~_BLOCKED, _VOUCHED_FOR)) if not_blocked else query)
 
 
 _SESSION = (sessions.c.provider, sessions.c.remember, sessions.c.last_seen_at, sessions.c.ends_at)
 _TOKEN = (api_tokens.c.id, api_tokens.c.scopes, api_tokens.c.expires_at, api_tokens.c.last_used_at)
 
 _BY_SESSION = _of_users(_SESSION, sessions.c.id, sessions)
-_BY_HASH = _of_users(_TOKEN, api_tokens.c.sha256, api_tokens)
-_BY_TOKEN_ID = _of_users(_TOKEN, api_tokens.c.id, api_tokens)
+_BY_HASH = _of_users(_TOKEN, api_tokens.c.sha256, api_tokens, not_blocked=True)
+_BY_TOKEN_ID = _of_users(_TOKEN, api_tokens.c.id, api_tokens, not_blocked=True)
 _BY_USER = _of_users((), users.c.id)
 _LINKED = PreparedSelect(
     select(identities.c.subject)
-    .where(identities.c.user_id == bindparam("user_id_"), identities.c.provider == bindparam("provider_"))
+    .where(
+        identities.c.user_id == bindparam("user_id_"),
+        identities.c.provider == bindparam("provider_"),
+        identities.c.blocked_at.is_(None),
+    )
     .limit(1)
 )
 
@@ -138,7 +150,7 @@ def by_user(conn: Connection, user_id: str, provider: str = "") -> Actor | None:
 
 
 def is_linked(conn: Connection, user_id: str, provider: str) -> bool:
-    """Whether the user still has an identity at that provider."""
+    """Whether the user still has an identity at that provider, and the provider has not taken its word back."""
     return _LINKED.first(conn, {"user_id_": user_id, "provider_": provider}) is not None
 
 

@@ -36,5 +36,8 @@ identities = Table(
     Column("login", String(320), nullable=False),  # as the provider last told it, for people to read
     Column("created_at", Timestamp, nullable=False),
     Column("last_login_at", Timestamp),
+    Column("checked_at", Timestamp),  # when the provider last said that this is still somebody who may log in
+    Column("blocked_at", Timestamp),  # since when it says no; NULL: it does not
     Index("ix_identities_user_id", "user_id"),
+    Index("ix_identities_checked_at", "provider", "checked_at"),
 )

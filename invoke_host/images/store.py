@@ -45,6 +45,7 @@ class SavedOutput:
     size_bytes: int
     thumbnail_sha256: str
     metadata: Mapping[str, Any]
+    is_intermediate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ def insert_generated(
         sha256=output.sha256,
         size_bytes=output.size_bytes,
         thumbnail_sha256=output.thumbnail_sha256,
+        is_intermediate=output.is_intermediate,
         queue_item_id=item.id,
         output_index=output.index,
         session_id=item.session_id,

@@ -17,6 +17,8 @@ def own_checks(backend: StorageBackend, blobs: BlobStore, executor: Executor) ->
         return await asyncio.to_thread(backend.check)
 
     async def disk() -> Health:
+        if trouble := await asyncio.to_thread(blobs.trouble):
+            return Health("disk", "failed", trouble)
         free = await asyncio.to_thread(blobs.free_bytes)
         if free is not None and free < LOW_DISK_BYTES:
             return Health("disk", "degraded", f"only {free // 1024**2} MiB left at {blobs.describe()}")

@@ -16,6 +16,7 @@ import structlog
 from structlog.typing import FilteringBoundLogger, Processor
 
 from invoke_host.masking import mask_text, masked, one_line
+from invoke_host.ops.log_stream import UnfailingStream
 
 #: Libraries whose chatter is of no use to an operator below this level.
 _QUIET = {"asyncio": logging.WARNING, "aiohttp.access": logging.WARNING, "alembic": logging.WARNING}
@@ -31,7 +32,7 @@ def setup_logging(
 
     Calling it again replaces what was set up before.
     """
-    out = sys.stderr if stream is None else stream
+    out = cast("TextIO", UnfailingStream(sys.stderr if stream is None else stream))
     console = format == "console" or (format == "auto" and out.isatty())
     number = getattr(logging, level.upper())
     shared: list[Processor] = [

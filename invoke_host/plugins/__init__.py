@@ -5,6 +5,7 @@ Startup is `load(...)`, then `Offers(registry, host)` for what the configuration
 
 from __future__ import annotations
 
+from invoke_host.plugins.admission import JobAdmissions
 from invoke_host.plugins.builtin import Makers, builtin
 from invoke_host.plugins.discovery import Installed
 from invoke_host.plugins.facade import HostServices
@@ -22,6 +23,7 @@ __all__ = [
     "Failure",
     "HostServices",
     "Installed",
+    "JobAdmissions",
     "Judgement",
     "LoadedPlugin",
     "Makers",

@@ -15,6 +15,7 @@ from invoke_host.api import (
     ConfigProblem,
     Executor,
     HealthCheck,
+    JobAdmission,
     ModelOffer,
     PluginError,
     Policy,
@@ -72,6 +73,10 @@ class Offers:
     def resource_types(self) -> list[ResourceType]:
         """All resource types."""
         return self._unique("invoke_resource_types", lambda resource: resource.name)
+
+    def job_admissions(self) -> list[Outcome[JobAdmission]]:
+        """Who has a word in what is enqueued, with the plugin they belong to."""
+        return self._registry.collect("invoke_admit_job", self._host)
 
     def models(self) -> list[ModelOffer]:
         """Models that come with plugins."""

@@ -97,6 +97,11 @@ class PluginRegistry:
             "invoke_shutdown", self._arguments(host), timeout_s=TIMEOUTS_S["invoke_shutdown"], reverse=True
         )
 
+    @property
+    def hears_events(self) -> bool:
+        """Whether any plugin wants to be told of events."""
+        return bool(self._implementations["invoke_event"])
+
     async def broadcast_event(self, event: Event, host: HostServices) -> list[Failure]:
         """Tell the plugins that are started about an event, one after another, 5 s each.
 

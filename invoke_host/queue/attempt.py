@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from pydantic import ValidationError
 from structlog.typing import FilteringBoundLogger
 
 from invoke_host import ids
@@ -27,11 +26,14 @@ from invoke_host.api import (
 from invoke_host.clock import Clock, timestamp
 from invoke_host.generation.requests import ResolvedRequest
 from invoke_host.models.service import ModelRecord
+from invoke_host.queue.disk import DiskWatch
 from invoke_host.queue.persist import patiently, persist
 from invoke_host.queue.placing import Placement, Placements, nowhere, on_no_board
-from invoke_host.queue.save import NotStoredError, Saver, disk_error
+from invoke_host.queue.previews import Previews
+from invoke_host.queue.save import DISK_CODES, NotStoredError, Saver, disk_error
 from invoke_host.queue.store import finish, lease
 from invoke_host.queue.store.items import QueueItem
+from invoke_host.queue.store.templates import template_of
 from invoke_host.storage import Storage
 
 _SILENT = "The worker stopped working on this picture and did not say why."
@@ -67,6 +69,7 @@ class Attempt:
     saving: bool = False
     device: str | None = None
     board_id: str | None = None
+    is_intermediate: bool = False
     outputs: list[JobOutput] = field(default_factory=list)
 
 
@@ -85,7 +88,9 @@ class AttemptRunner:
         *,
         most_deaths: int,
         stopping: asyncio.Event,
+        disk: DiskWatch,
         placements: Placements = nowhere,
+        previews: Previews | None = None,
     ) -> None:
         self._storage = storage
         self._blobs = blobs
@@ -96,7 +101,9 @@ class AttemptRunner:
         self._log = log
         self._most_deaths = most_deaths
         self._stopping = stopping
+        self._disk = disk
         self._placements = placements
+        self._previews = previews or Previews(executor)
         self._saver = Saver(storage, blobs, clock, log)
 
     @property
@@ -113,7 +120,7 @@ class AttemptRunner:
                 await self._fail(attempt, error.code, str(error))
             except OSError as error:
                 await self._executor.cancel(attempt.token)
-                self._log.error("an item failed at the disk", item_id=attempt.item.id, error=str(error))
+                self._log.warning("an item failed at the disk", item_id=attempt.item.id, error=str(error))
                 await self._fail(attempt, NotStoredError.code, str(disk_error(error)))
             except Exception:  # noqa: BLE001 - a bug here must cost one item, not the queue
                 await self._executor.cancel(attempt.token)
@@ -132,29 +139,32 @@ class AttemptRunner:
         end: JobDone | JobFailed | None = None
         events = self._executor.submit(job)
         attempt.submitted.set()
-        async for event in events:
-            if isinstance(event, JobProgress):
-                if not attempt.lost:
+        with self._previews.of(job.id, attempt.item.user_id):
+            async for event in events:
+                if isinstance(event, JobProgress):
                     self._progress(attempt, event)
-            elif isinstance(event, JobOutput):
-                attempt.outputs.append(event)
-            elif isinstance(event, JobStarted):
-                await self._started(attempt, event.device)
-            else:
-                end = event
+                elif isinstance(event, JobOutput):
+                    attempt.outputs.append(event)
+                elif isinstance(event, JobStarted):
+                    await self._started(attempt, event.device)
+                else:
+                    end = event
         if isinstance(end, JobDone):
             await self._save(attempt, job, end.engine_s)
         else:
             await self._failed(attempt, end or JobFailed(job.id, WorkerDied.code, _SILENT, retry=True))
 
     async def _job(self, attempt: Attempt) -> Job:
+        batch_id = attempt.item.batch_id
+        template = await patiently(self._log, "template", lambda: self._storage.read(template_of, batch_id))
         try:
-            request = ResolvedRequest.from_json(attempt.item.request)
-        except ValidationError as error:
+            request = ResolvedRequest.from_values(template.request(attempt.item.request))
+        except ValueError as error:
             raise ExecutionError(
                 "This item was written by another version of the host and can't be read any more. Enqueue it anew."
             ) from error
         attempt.board_id = request.board_id
+        attempt.is_intermediate = request.is_intermediate
         record = await self._models.require(request.model)
         staging = await asyncio.to_thread(self._blobs.staging, attempt.token)
         return request.job(attempt.token, record, staging)
@@ -169,7 +179,7 @@ class AttemptRunner:
     def _progress(self, attempt: Attempt, event: JobProgress) -> None:
         if attempt.lost:
             return  # nobody wants to see a canceled item move on
-        item = attempt.item
+        item, preview = attempt.item, event.preview
         payload = {
             "item_id": item.id,
             "batch_id": item.batch_id,
@@ -180,6 +190,8 @@ class AttemptRunner:
             "message": event.message,
             "device": attempt.device,
         }
+        if preview is not None:
+            payload["image"] = {"width": preview.width, "height": preview.height, "dataURL": preview.data_url}
         self._emitter.emit("progress", payload, item.user_id)
 
     async def _save(self, attempt: Attempt, job: Job, engine_s: float) -> None:
@@ -191,6 +203,7 @@ class AttemptRunner:
             device=attempt.device,
             engine_s=engine_s,
             placement=await self._placement(attempt),
+            is_intermediate=attempt.is_intermediate,
         )
         if result == "lost":
             self._log.info("a picture came too late and was dropped", item_id=attempt.item.id)
@@ -207,7 +220,7 @@ class AttemptRunner:
             return
         if self._stopping.is_set():
             # Whatever stops the host may well have reached the worker too; it says nothing about the item.
-            await persist(self._storage, self._log, lease.give_back, [attempt.token], now=self._now())
+            await self._give_back(attempt)
             return
         await persist(
             self._storage,
@@ -220,7 +233,13 @@ class AttemptRunner:
             now=self._now(),
         )
 
+    async def _give_back(self, attempt: Attempt) -> None:
+        await persist(self._storage, self._log, lease.give_back, [attempt.token], now=self._now())
+
     async def _fail(self, attempt: Attempt, code: str, message: str) -> None:
+        if code in DISK_CODES and await self._disk.is_to_blame():
+            await self._give_back(attempt)  # it would go like this with every item; they wait for the disk instead
+            return
         unit = finish.fail
         await persist(self._storage, self._log, unit, attempt.token, code=code, message=message, now=self._now())
 

@@ -19,7 +19,9 @@ from invoke_host.clock import Clock, timestamp
 from invoke_host.config.schema import QueueConfig
 from invoke_host.faults import failpoint
 from invoke_host.queue.attempt import Attempt, AttemptRunner, Emitter, Models
+from invoke_host.queue.disk import DiskWatch
 from invoke_host.queue.placing import Placements, nowhere
+from invoke_host.queue.previews import Presence, Previews
 from invoke_host.queue.store import bulk, lease
 from invoke_host.queue.store.claim import claim, claimable
 from invoke_host.queue.store.items import QueueItem
@@ -29,6 +31,9 @@ T = TypeVar("T")
 
 #: How often to look for what other processes changed.
 POLL_S = 1.0
+
+#: The shortest time between two looks for running items that were canceled: one look for all commits of that time.
+WATCH_LEAST_S = 0.01
 
 #: Finished pictures that may wait for disk and database; with more, nothing new is begun until one is stored.
 MOST_SAVING = 8
@@ -53,18 +58,22 @@ class Dispatcher:
         config: QueueConfig | None = None,
         poll_s: float = POLL_S,
         placements: Placements = nowhere,
+        presence: Presence | None = None,
     ) -> None:
+        """Without `presence` nothing is previewed."""
         settings = config or QueueConfig()
         self._storage = storage
         self._executor = executor
         self._clock = clock
         self._log = log
         self._lease_s = float(settings.lease_s)
+        self._order = settings.order
         self._poll_s = poll_s
         self._running: dict[str, tuple[Attempt, asyncio.Task[None]]] = {}
         self._work = asyncio.Event()
         self._look = asyncio.Event()
         self._stopping = asyncio.Event()
+        self._disk = DiskWatch(blobs, clock, log)
         self._runner = AttemptRunner(
             storage,
             blobs,
@@ -75,7 +84,9 @@ class Dispatcher:
             log,
             most_deaths=settings.max_worker_deaths,
             stopping=self._stopping,
+            disk=self._disk,
             placements=placements,
+            previews=Previews(executor, presence),
         )
         self._loops: list[asyncio.Task[None]] = []
         self._claim_trouble = self._watch_trouble = ""
@@ -133,6 +144,10 @@ class Dispatcher:
         while not self._stopping.is_set():
             try:
                 room = await self._unless_stopping(self._room())
+                if room and (trouble := await self._disk.trouble()):
+                    self._claim_trouble = f"nothing is begun: {trouble}"
+                    await self._signal(self._stopping, self._poll_s)
+                    continue
                 begun = await self._fill(room) if room else 0
                 self._claim_trouble = ""
                 if room and not begun:
@@ -163,8 +178,10 @@ class Dispatcher:
         """Begin up to `room` items and hand them to the executor; returns how many were there."""
         begun: list[Attempt] = []
         self._work.clear()  # before looking, so that a commit in between is not missed
-        while len(begun) < room and not self._stopping.is_set() and await self._storage.read(claimable):
-            item = await self._storage.write(claim, token=ids.new_token(), lease_s=self._lease_s, now=self._now())
+        while len(begun) < room and not self._stopping.is_set() and await self._storage.read(claimable, self._order):
+            item = await self._storage.write(
+                claim, token=ids.new_token(), lease_s=self._lease_s, now=self._now(), order=self._order
+            )
             if item is None:
                 break
             failpoint("claim.after_commit")
@@ -205,6 +222,7 @@ class Dispatcher:
                 self._watch_trouble = f"watching the queue failed (error {error_id}, see the server's log)"
                 self._log.exception("watching the queue failed, trying again", error_id=error_id)
             await self._signal(self._look, self._poll_s)
+            await asyncio.sleep(WATCH_LEAST_S)
 
     async def _stop_lost(self) -> None:
         """Stop the work on items that were canceled or deleted or whose owner was deactivated, by whichever process."""

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Final
 
 from invoke_host.api import FieldProblem, InvalidInput
+
+#: The queue of the user interface and the command line.
+DEFAULT_QUEUE: Final = "default"
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 _NAME = re.compile(r"[^\x00-\x1f\x7f]{1,64}")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, Table, delete, func, insert, select, update
+from sqlalchemy import Connection, Table, case, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from invoke_host.api import UserId
 from invoke_host.events import store as events
 from invoke_host.events.subscription import RESYNC
-from invoke_host.queue.store.bulk import STEP, cancel_items
-from invoke_host.queue.store.items import ITEM_COLUMNS, Status, has_status, queue_item
+from invoke_host.limits import usage
+from invoke_host.queue.store.bulk import cancel_of_user
+from invoke_host.queue.store.counters import forget_user
+from invoke_host.queue.store.sql import larger
 from invoke_host.queue.store.state import lock_line
 from invoke_host.queue.tables import batches, destination_counts, queue_counts, queue_items, queue_lanes
 
@@ -29,8 +31,7 @@ class QueueOwnership:
 
     def stop(self, conn: Connection, user_id: str, *, now: str) -> int:
         """Cancel all that waits or runs. The dispatcher sees that the leases are gone and stops the work."""
-        statuses: tuple[Status, ...] = ("pending", "in_progress")
-        return sum(_cancel_all(conn, user_id, status, now) for status in statuses)
+        return cancel_of_user(conn, user_id, now=now)
 
     def transfer(self, conn: Connection, source: str, target: str, *, now: str) -> int:
         """Hand over batches, items and the place in line. Idempotency keys are forgotten: they were the source's."""
@@ -41,6 +42,7 @@ class QueueOwnership:
             _join_counts(conn, counters, source, target)
         conn.execute(update(batches).where(batches.c.user_id == source).values(user_id=target, idempotency_key=None))
         conn.execute(update(queue_items).where(queue_items.c.user_id == source).values(user_id=target))
+        usage.hand_over(conn, source, target)
         for user_id in (source, target):
             events.append(conn, RESYNC, {}, UserId(user_id), now=now)
         return moved
@@ -49,8 +51,10 @@ class QueueOwnership:
         """Remove the items with their batches; what still runs has lost its lease and can't be stored."""
         lock_line(conn)
         removed = self.count(conn, user_id)
+        forget_user(conn, user_id)
         for table in (queue_items, batches, queue_lanes, *_COUNTERS):
             conn.execute(delete(table).where(table.c.user_id == user_id))
+        usage.forget_all(conn, user_id)
         return removed
 
 
@@ -58,23 +62,21 @@ class QueueOwnership:
 OWNED = QueueOwnership()
 
 
-def _cancel_all(conn: Connection, user_id: str, status: Status, now: str) -> int:
-    query = select(*ITEM_COLUMNS).where(queue_items.c.user_id == user_id, has_status(status)).limit(STEP)
-    canceled = 0
-    while items := [queue_item(row) for row in conn.execute(query.with_for_update())]:
-        canceled += len(cancel_items(conn, items, now=now))
-    return canceled
-
-
 def _join_lanes(conn: Connection, source: str, target: str) -> None:
-    """What waits moves to the target's place in line; who has none yet takes over the source's."""
+    """What waits and runs moves to the target's lane, at the later clock of both: nobody gains a turn by it."""
     lane = conn.execute(select(queue_lanes).where(queue_lanes.c.user_id == source)).one_or_none()
     if lane is None:
         return
     conn.execute(delete(queue_lanes).where(queue_lanes.c.user_id == source))
-    more = queue_lanes.c.pending + lane.pending
-    if conn.execute(update(queue_lanes).where(queue_lanes.c.user_id == target).values(pending=more)).rowcount == 0:
-        conn.execute(insert(queue_lanes).values(user_id=target, pending=lane.pending, served=lane.served))
+    own = queue_lanes.c
+    joined = {
+        "pending": own.pending + lane.pending,
+        "running": own.running + lane.running,
+        "vtime_us": larger(own.vtime_us, lane.vtime_us),
+        "since": case((own.pending == 0, lane.since), else_=own.since),
+    }
+    if conn.execute(update(queue_lanes).where(own.user_id == target).values(joined)).rowcount == 0:
+        conn.execute(insert(queue_lanes).values(**{**lane._asdict(), "user_id": target, "paused": False}))
 
 
 def _join_counts(conn: Connection, counters: Table, source: str, target: str) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import orjson
-
 from invoke_host.queue.store.items import QueueItem
+from invoke_host.queue.template import NOTHING, Template
 
 #: What everybody may know of an item: that it is there, where it stands, and when (the reference's section 2.9).
 PUBLIC_FIELDS = frozenset(
@@ -17,6 +16,8 @@ PUBLIC_FIELDS = frozenset(
         "status",
         "status_sequence",
         "device",
+        "position",
+        "estimated_start_at",
         "created_at",
         "updated_at",
         "started_at",
@@ -37,12 +38,15 @@ _SUMMARY = (
     "device",
     "error_type",
     "error_message",
+    "position",
+    "estimated_start_at",
     "created_at",
     "updated_at",
     "started_at",
     "completed_at",
     "field_values",
     "retried_from_item_id",
+    "retried_as_item_id",
     "workflow_call_id",
     "parent_item_id",
     "parent_session_id",
@@ -55,9 +59,11 @@ _SUMMARY = (
 )
 
 
-def item_dto(item: QueueItem, *, display_name: str | None, email: str | None, images: Sequence[str]) -> dict[str, Any]:
+def item_dto(
+    item: QueueItem, template: Template, *, display_name: str | None, email: str | None, images: Sequence[str]
+) -> dict[str, Any]:
     """An item as its owner and administrators get it (schema.QueueItemDTO)."""
-    request = orjson.loads(item.request)
+    request = {**_YOUNGER, **template.request(item.request)}
     return {
         "item_id": item.id,
         "queue_id": item.queue_id,
@@ -72,19 +78,22 @@ def item_dto(item: QueueItem, *, display_name: str | None, email: str | None, im
         "error_type": item.error_type,
         "error_message": item.error_message,
         "error_traceback": None,
+        "position": None,
+        "estimated_start_at": None,
         "created_at": item.created_at,
         "updated_at": item.updated_at,
         "started_at": item.started_at,
         "completed_at": item.completed_at,
-        "field_values": None,
+        "field_values": template.field_values(request),
         "retried_from_item_id": item.retried_from_item_id,
+        "retried_as_item_id": item.retried_as_item_id,
         "workflow_call_id": None,
         "parent_item_id": None,
         "parent_session_id": None,
         "root_item_id": None,
         "workflow_call_depth": None,
         "workflow": None,
-        "session": _session(item.session_id, request, images),
+        "session": template.session(item.session_id, request, images),
         "user_id": item.user_id,
         "user_display_name": display_name,
         "user_email": email,
@@ -104,19 +113,8 @@ def summary(item: Mapping[str, Any]) -> dict[str, Any]:
     return {key: item[key] for key in _SUMMARY}
 
 
-def _session(session_id: str, request: Mapping[str, Any], images: Sequence[str]) -> dict[str, Any]:
-    size = {"width": request["width"], "height": request["height"]} if images else {}
-    return {
-        "id": session_id,
-        "results": {
-            str(index): {"type": "image_output", "image": {"image_name": name}, **size}
-            for index, name in enumerate(images)
-        },
-        "errors": {},
-        "prepared_source_mapping": {},
-        "source_prepared_mapping": {},
-    }
-
+#: Fields of requests that items written by earlier versions lack.
+_YOUNGER: dict[str, Any] = {"board_id": None, "is_intermediate": False}
 
 _BLANKS: dict[str, Any] = {
     "user_id": "redacted",
@@ -125,5 +123,5 @@ _BLANKS: dict[str, Any] = {
     "priority": 0,
     "attempt": 0,
     "image_names": [],
-    "session": _session("redacted", {}, ()),
+    "session": NOTHING.session("redacted", {}, ()),
 }

@@ -52,6 +52,10 @@ class NotStoredError(ExecutionError):
     code: ClassVar[str] = "storage_failed"
 
 
+#: Codes of items that failed at a disk. A worker's own are among them: it writes into the same folder.
+DISK_CODES = frozenset({NoSpaceError.code, NotStoredError.code, DamagedOutputError.code})
+
+
 def disk_error(error: OSError) -> ExecutionError:
     """What the owner of the item reads about an error of the disk."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -102,6 +106,7 @@ class Saver:
         device: str | None,
         engine_s: float,
         placement: Placement = on_no_board,
+        is_intermediate: bool = False,
     ) -> Literal["completed", "lost"]:
         """Store the outputs and complete the item that this lease is on; "lost" if it does not hold any more.
 
@@ -111,7 +116,7 @@ class Saver:
             ExecutionError: the files are damaged, or disk or database refuse them for good; nothing was stored.
         """
         try:
-            pictures = await asyncio.to_thread(_verify, staging, outputs)
+            pictures = await asyncio.to_thread(_verify, staging, outputs, is_intermediate)
         except OSError as error:
             raise DamagedOutputError(f"The worker's files can't be read: {error.strerror or error}.") from error
         names = [picture.saved.name for picture in pictures]
@@ -182,7 +187,7 @@ class Saver:
         return timestamp(self._clock.now())
 
 
-def _verify(staging: Path, outputs: Sequence[JobOutput]) -> list[_Picture]:
+def _verify(staging: Path, outputs: Sequence[JobOutput], is_intermediate: bool) -> list[_Picture]:
     if not outputs:
         raise DamagedOutputError("The worker reported success without a picture.")
     if len({output.index for output in outputs}) < len(outputs):
@@ -204,6 +209,7 @@ def _verify(staging: Path, outputs: Sequence[JobOutput]) -> list[_Picture]:
             size_bytes=size_bytes,
             thumbnail_sha256=output.thumbnail_sha256,
             metadata=output.metadata,
+            is_intermediate=is_intermediate,
         )
         pictures.append(_Picture(output, saved))
     return pictures

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -45,11 +45,30 @@ class DestinationQuery(BaseModel):
 
 
 class ListQuery(BaseModel):
-    """The newest items, oldest of them first; `before` (an item id) continues towards older ones."""
+    """The newest items, oldest of them first; `before` (an item id) continues towards older ones.
 
+    `mine`: only the caller's own, also for administrators.
+    """
+
+    status: Status | None = None
+    batch_id: Label | None = None
     destination: Label | None = None
+    mine: bool = False
     before: ItemId | None = None
     limit: Annotated[int, Field(ge=1, le=MAX_ITEMS)] = 100
+
+
+class LineQuery(BaseModel):
+    """The first of those that wait; `mine`: of the caller's own, those too that a pause holds up."""
+
+    mine: bool = False
+    limit: Annotated[int, Field(ge=1, le=MAX_ITEMS)] = 100
+
+
+class PruneQuery(BaseModel):
+    """`mine`: only what is the caller's own, also for administrators."""
+
+    mine: bool = False
 
 
 class IdsQuery(BaseModel):
@@ -73,13 +92,23 @@ class ItemRequest(BaseModel):
     cfg_scale: float
     seed: int
     scheduler: str
-    board_id: str | None = None
+    board_id: str | None
+    is_intermediate: bool
+
+
+class FieldValue(BaseModel):
+    """A place in the graph that an item came from, and what it has there."""
+
+    node_path: str
+    field_name: str
+    value: str | int | float | None
 
 
 class QueueItemSummary(BaseModel):
     """An item as lists show it. For those who may not view it, ids of owner, batch and session read `redacted`.
 
-    `field_values`, `workflow_call_id` and those after it belong to InvokeAI's workflows, and are always null here.
+    `field_values` are of items that came from a graph with lists. `workflow_call_id` and those after it belong to
+    InvokeAI's workflows, and are always null here.
     """
 
     item_id: int
@@ -94,12 +123,15 @@ class QueueItemSummary(BaseModel):
     device: str | None
     error_type: str | None
     error_message: str | None
+    position: int | None
+    estimated_start_at: str | None
     created_at: str
     updated_at: str
     started_at: str | None
     completed_at: str | None
-    field_values: list[Any] | None
+    field_values: list[FieldValue] | None
     retried_from_item_id: int | None
+    retried_as_item_id: int | None
     workflow_call_id: None
     parent_item_id: None
     parent_session_id: None
@@ -127,9 +159,10 @@ class ImageOutput(BaseModel):
 
 
 class Session(BaseModel):
-    """The pictures of an item where clients of InvokeAI look for them: `results`, by "0", "1", ...
+    """The pictures of an item where clients of InvokeAI look for them: `results`.
 
-    There are no graphs here, so that both mappings and `errors` are empty; the item's `error_message` says what failed.
+    The keys are those that `source_prepared_mapping` names for the graph's output node; for items that came from no
+    graph they are "0", "1", ..., and both mappings are empty. `errors` always is; `error_message` says what failed.
     """
 
     id: str
@@ -147,25 +180,6 @@ class QueueItemDTO(QueueItemSummary):
     session: Session
     request: ItemRequest | None
     image_names: list[str]
-
-
-class BatchDTO(BaseModel):
-    """What the client asked for together."""
-
-    batch_id: str
-    origin: str | None
-    destination: str | None
-
-
-class EnqueueResult(BaseModel):
-    """What was accepted; `item_ids` in the order of the pictures. `enqueued` < `requested`: the queue is full now."""
-
-    queue_id: str
-    enqueued: int
-    requested: int
-    batch: BatchDTO
-    priority: int
-    item_ids: list[int]
 
 
 class ItemIdsPage(BaseModel):
@@ -196,13 +210,20 @@ class QueueStatus(StatusCounts):
     batch_id: str | None
     user_pending: int
     user_in_progress: int
+    user_paused: bool
 
 
 class ProcessorStatus(BaseModel):
-    """`is_started` is false while the processor is paused; `is_processing` says that a picture is being made."""
+    """`is_started` is false while this queue is paused; `is_processing`: a picture of this queue is being made."""
 
     is_started: bool
     is_processing: bool
+
+
+class OwnPause(BaseModel):
+    """Whether the caller's own items wait until they resume them."""
+
+    user_paused: bool
 
 
 class QueueAndProcessorStatus(BaseModel):
@@ -210,15 +231,6 @@ class QueueAndProcessorStatus(BaseModel):
 
     queue: QueueStatus
     processor: ProcessorStatus
-
-
-class BatchStatus(StatusCounts):
-    """How far a batch is."""
-
-    queue_id: str
-    batch_id: str
-    origin: str | None
-    destination: str | None
 
 
 class DestinationCounts(StatusCounts):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from invoke_host.storage.prepared import NOTHING, PlainRow, PreparedSelect
+from invoke_host.storage.prepared import NOTHING, PlainRow, PreparedSelect, PreparedWrite
 from invoke_host.storage.units import Storage, quick
 
-__all__ = ["NOTHING", "PlainRow", "PreparedSelect", "Storage", "quick"]
+__all__ = ["NOTHING", "PlainRow", "PreparedSelect", "PreparedWrite", "Storage", "quick"]

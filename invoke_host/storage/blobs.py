@@ -22,6 +22,9 @@ from invoke_host.faults import failpoint
 MARKER = ".invoke-host-blobs"
 STAGING = ".staging"
 
+#: With less room than this the disk counts as full: the largest pictures and what the database writes would not fit.
+FULL_DISK_BYTES = 32 * 1024**2
+
 #: Longest key, in characters; also the width of the column that holds keys.
 MAX_KEY = 255
 
@@ -186,6 +189,18 @@ class FilesystemBlobStore(BlobStore):
             return shutil.disk_usage(self._root).free
         except OSError:
             return None
+
+    def trouble(self) -> str:
+        """The marker is gone (the disk is not mounted, and this is the empty folder below it), or there is no room."""
+        try:
+            if not (self._root / MARKER).is_file():
+                return f"the marker file {MARKER} is missing in {self._root}: is the disk mounted?"
+            free = shutil.disk_usage(self._root).free
+        except OSError as error:
+            return f"{self._root} can't be read: {error.strerror or type(error).__name__}"
+        if free < FULL_DISK_BYTES:
+            return f"no room at {self._root}: {free // 1024**2} MiB are left, {FULL_DISK_BYTES // 1024**2} are needed"
+        return ""
 
     def _staging_path(self, token: str) -> Path:
         if _TOKEN.fullmatch(token) is None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
 T = TypeVar("T")
 
@@ -39,6 +41,46 @@ async def hop(executor: ThreadPoolExecutor, work: Callable[[], T]) -> T:
     """
     context = contextvars.copy_context()
     return await asyncio.get_running_loop().run_in_executor(executor, partial(context.run, work))
+
+
+class WriteConnection:
+    """The one long-lived connection for writes, where only one can write: a third of a small write's time is saved.
+
+    It is never lent to readers: SQLite, told that a connection may write again, forgets its compiled statements.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._lock = threading.Lock()
+        self._current: Connection | None = None
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """A transaction that writes: committed at the end of the block, rolled back by an exception."""
+        if not self._lock.acquire(blocking=False):
+            with self._engine.execution_options(invoke_write=True).begin() as connection:  # who waits for the other
+                yield connection
+            return
+        try:
+            if self._current is None:
+                self._current = self._engine.connect().execution_options(invoke_write=True)
+            with self._current.begin():
+                yield self._current
+        except DBAPIError:
+            self._drop()  # whatever is wrong may be wrong with the connection
+            raise
+        finally:
+            self._lock.release()
+
+    def close(self) -> None:
+        """Give it up; call this when nothing is written any more."""
+        with self._lock:
+            self._drop()
+
+    def _drop(self) -> None:
+        connection, self._current = self._current, None
+        if connection is not None:
+            connection.close()
 
 
 class InlineConnection:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
@@ -19,7 +19,7 @@ from structlog.typing import FilteringBoundLogger
 
 from invoke_host.api import InvokeHostError, StorageBackend, StorageError, StorageUnavailable
 from invoke_host.clock import Clock, SystemClock
-from invoke_host.storage.lanes import InlineConnection, Lanes, hop
+from invoke_host.storage.lanes import InlineConnection, Lanes, WriteConnection, hop
 from invoke_host.storage.watchdog import SLOW_S, Watchdog
 
 P = ParamSpec("P")
@@ -50,6 +50,7 @@ class Storage:
         self._engine: Engine | None = None
         self._lanes: Lanes | None = None
         self._inline: InlineConnection | None = None
+        self._writer: WriteConnection | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._loop_thread = 0
         self._callbacks: list[Callable[[], None]] = []
@@ -118,7 +119,7 @@ class Storage:
     def run_write(self, unit: Unit[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """`write` for code without an event loop, on the calling thread."""
         try:
-            with self.engine.execution_options(invoke_write=True).begin() as connection:
+            with self._begin_write() as connection:
                 result = _data(unit(connection, *args, **kwargs), unit)
         except Exception as error:
             known = self._classify(error)
@@ -157,6 +158,11 @@ class Storage:
             self._watchdog.note(_name(unit), ended - started, ended)
         return result
 
+    def _begin_write(self) -> AbstractContextManager[Connection]:
+        if self._writer is not None:
+            return self._writer.begin()
+        return self.engine.execution_options(invoke_write=True).begin()
+
     def _classify(self, error: Exception) -> StorageError | None:
         return None if isinstance(error, InvokeHostError) else self.backend.classify(error)
 
@@ -180,12 +186,17 @@ class Storage:
         if self._engine is not None:
             raise InvokeHostError(f"the storage is open already: {self.backend.describe()}")
         self._engine = self.backend.open()
-        self._lanes = Lanes(concurrent_writers=self.backend.capabilities.concurrent_writers)
+        several = self.backend.capabilities.concurrent_writers
+        self._lanes = Lanes(concurrent_writers=several)
+        self._writer = None if several else WriteConnection(self._engine)
 
     def _close(self) -> None:
         if self._lanes is not None:
             self._lanes.close()
             self._lanes = None
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
         self._engine = None
         self.backend.close()
 

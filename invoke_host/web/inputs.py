@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any, get_origin
 
 from aiohttp import web
@@ -13,11 +15,29 @@ from pydantic_core import ErrorDetails, from_json
 
 from invoke_host.api import BadRequest, FieldProblem, InvalidInput, PayloadTooLarge, UnsupportedMedia
 from invoke_host.api.web import Review
+from invoke_host.jsonsize import MAX_VALUES, too_many_values
 
 #: How long a JSON body may take to arrive.
 BODY_TIMEOUT_S = 30.0
 
+#: Problems in one answer; who sends a thousand wrong values is told of the first.
+MOST_PROBLEMS = 1000
+
+#: As much of a client's own words as a path to a problem repeats.
+_LONGEST_NAME = 100
+
+#: Longer bodies are read on a thread.
+_SMALL_BYTES = 32 * 1024
+
 _LISTS = (list, tuple, set, frozenset)
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """What is wrong with a body, and what it holds; `values` None = it is no JSON."""
+
+    problems: list[FieldProblem]
+    values: Any
 
 
 class QueryReader:
@@ -70,28 +90,46 @@ class BodyReader:
         if not raw:
             return self._without_body()
         check_type(request, "application/json")
+        if len(raw) <= _SMALL_BYTES:
+            read = self._judge(raw)
+        else:
+            if await asyncio.to_thread(too_many_values, raw):
+                raise PayloadTooLarge(f"the body has more than {MAX_VALUES} values; send it in parts")
+            read = await asyncio.to_thread(self._judge, raw)
+        if isinstance(read, _Refused):
+            raise InvalidInput([*read.problems, *await self._reviewed(request, read)])
+        return read
+
+    def _judge(self, raw: bytes) -> Any:
+        """The validated body, or what is wrong with it."""
         try:
             value = self._adapter.validate_json(raw)
         except ValidationError as error:
-            raise InvalidInput(await self._all_problems(request, raw, error)) from None
+            if error.error_count() > MOST_PROBLEMS:  # telling a hundred thousand takes seconds
+                text = (
+                    f"there are {error.error_count()} things wrong with this body; send one that is made for this route"
+                )
+                return _Refused([FieldProblem(("body",), text, "too_many_problems")], None)
+            return self._refused(raw, list(problems_of(error, "body")))
         if b"\\u0000" in raw:
             _refuse_nul(from_json(raw), "body")
         return value
 
-    async def _all_problems(self, request: web.Request, raw: bytes, error: ValidationError) -> list[FieldProblem]:
-        problems = list(problems_of(error, "body"))
+    def _refused(self, raw: bytes, problems: list[FieldProblem]) -> _Refused:
         try:
             values = from_json(raw)
         except ValueError:
-            return problems  # no JSON: there are no values
+            return _Refused(problems, None)  # no JSON: there are no values
         told = {problem.loc for problem in problems}
         problems += (problem for problem in _nul_problems(values, "body") if problem.loc not in told)
-        if self._review is not None and isinstance(values, dict):
-            wrong = {problem.loc[1] for problem in problems if len(problem.loc) > 1}
-            values = {**self._defaults(), **values}
-            right = {name: value for name, value in values.items() if name not in wrong}
-            problems += await self._review(request, right)
-        return problems
+        return _Refused(problems, values)
+
+    async def _reviewed(self, request: web.Request, refused: _Refused) -> Sequence[FieldProblem]:
+        if self._review is None or not isinstance(refused.values, dict):
+            return ()
+        wrong = {problem.loc[1] for problem in refused.problems if len(problem.loc) > 1}
+        values = {**self._defaults(), **refused.values}
+        return await self._review(request, {name: value for name, value in values.items() if name not in wrong})
 
     def _defaults(self) -> dict[str, Any]:
         return {
@@ -167,7 +205,8 @@ def path_int(request: web.Request, name: str) -> int:
 def problems_of(error: ValidationError, *where: str) -> Iterator[FieldProblem]:
     """What pydantic finds wrong, one problem for each place below `where`."""
     for detail in error.errors(include_url=False, include_context=False, include_input=False):
-        yield FieldProblem((*where, *detail["loc"]), _message(detail), detail["type"])
+        loc = (part if isinstance(part, int) else part[:_LONGEST_NAME] for part in detail["loc"])
+        yield FieldProblem((*where, *loc), _message(detail), detail["type"])
 
 
 def _message(detail: ErrorDetails) -> str:
@@ -182,7 +221,8 @@ def _refuse_nul(value: Any, part: str) -> None:
 
 
 def _nul_problems(value: Any, part: str) -> list[FieldProblem]:
-    return [FieldProblem(path, "must not contain the NUL character", "nul") for path in _nul_paths(value, (part,))]
+    paths = islice(_nul_paths(value, (part,)), MOST_PROBLEMS)
+    return [FieldProblem(path, "must not contain the NUL character", "nul") for path in paths]
 
 
 def _nul_paths(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[str | int, ...]]:

@@ -39,14 +39,17 @@ _PAGES = {
     "/account": ("account.html", PAGE_POLICY),
     "/users": ("users.html", PAGE_POLICY),
     "/groups": ("groups.html", PAGE_POLICY),
+    "/limits": ("limits.html", PAGE_POLICY),
     "/docs": ("docs.html", DOCS_POLICY),
 }
 _FILES = (
     "account.css", "account.js", "api.js", "app.css", "app.js", "board_dialogs.js", "boards.css", "boards.js",
-    "docs.css", "docs.js", "dom.js", "downloads.js", "gallery.js", "gate.js", "groups.js", "icon.svg", "menu.js",
-    "modal.js", "password.js", "queue.js", "rows.js", "selection.js", "sessions.js", "share.js", "shell.js",
-    "tokens.js", "upload.js", "user_content.js", "user_delete.js", "user_picker.js", "user_transfer.js", "users.js",
-    "viewer.js",
+    "docs.css", "docs.js", "dom.js", "downloads.js", "gallery.js", "gate.js", "groups.js", "icon.svg", "keyed.js",
+    "limit_cell.js", "limits.css", "limits.js", "menu.js", "modal.js", "pace.js", "password.js", "prompts.js",
+    "queue.css", "queue.js", "queue_badge.js", "queue_batch.js", "queue_data.js", "queue_item.js", "queue_panel.js",
+    "queue_progress.js", "queue_strip.js", "queue_words.js", "rows.js", "selection.js", "sessions.js", "share.js",
+    "shell.js", "tokens.js", "upload.js", "usage_meter.js", "usage_table.js", "user_content.js", "user_delete.js",
+    "user_picker.js", "user_transfer.js", "users.js", "viewer.js",
 )  # fmt: skip
 _SWAGGER = ("swagger-ui-bundle.js", "swagger-ui.css")
 

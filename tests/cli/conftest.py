@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 import os
 import shutil
@@ -112,3 +113,11 @@ def standin() -> Iterator[StandInHost]:
     """A stand-in host that listens."""
     with StandInHost() as host:
         yield host
+
+
+@pytest.fixture
+def announced(root: Path, standin: StandInHost) -> StandInHost:
+    """A stand-in host that has announced itself in the root folder."""
+    (root / "run").mkdir()
+    (root / "run" / "host.json").write_text(json.dumps({"url": standin.url, "pid": os.getpid()}))
+    return standin

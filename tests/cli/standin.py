@@ -15,6 +15,28 @@ PNG = b"\x89PNG\r\n\x1a\n not really"
 
 QUEUE = "/api/v1/queue/default"
 
+#: Who asks, for the stand-in.
+ME = "me"
+
+#: A step of a stream: an event (kind, payload, id), a change of the host's, or the end of the connection.
+CUT = "cut"
+Step = tuple[str, Any, int] | Callable[[], None] | str
+
+#: Answers of routes that the stand-in only notes.
+ANSWERS: dict[tuple[str, str], Any] = {
+    ("PUT", "/cancel_all_except_current"): {"canceled": 3},
+    ("PUT", "/cancel_by_batch_ids"): {"canceled": 3},
+    ("PUT", "/cancel_by_destination"): {"canceled": 3},
+    ("PUT", "/delete_all_except_current"): {"deleted": 3},
+    ("DELETE", "/d/{name}"): {"deleted": 3},
+    ("PUT", "/prune"): {"deleted": 3},
+    ("PUT", "/clear"): {"deleted": 3},
+    ("PUT", "/processor/pause"): {"is_started": False, "is_processing": True},
+    ("PUT", "/processor/resume"): {"is_started": True, "is_processing": True},
+    ("PUT", "/own/pause"): {"user_paused": True},
+    ("PUT", "/own/resume"): {"user_paused": False},
+}
+
 
 class StandInHost:
     """Serves on a thread of its own; the attributes say how it behaves, and may be set while it runs."""
@@ -31,6 +53,11 @@ class StandInHost:
         self.finish_at = "stream"  # or "asked": items end when somebody asks for them
         self.refusal: tuple[int, Any] | None = None  # answer to every request on the queue
         self.ready = True
+        self.paused: dict[str, bool] = {"queue": False, "mine": False}
+        self.limited_by: dict[str, Any] | None = None
+        self.most_listed = 1000  # in one answer, however many are asked for
+        self.after: list[str | None] = []  # Last-Event-ID of each stream
+        self.scripts: list[list[Step]] = []  # what the first stream does once it is read beside, what the second …
         self._loop = asyncio.new_event_loop()
         self._started = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -71,11 +98,17 @@ class StandInHost:
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/api/v1/app/version", _version)
         app.router.add_post(f"{QUEUE}/generate", self._noted(self._generate))
-        app.router.add_get(f"{QUEUE}/item_ids", self._noted(self._item_ids))
+        app.router.add_get("/api/v1/auth/me", _me)
+        app.router.add_get(f"{QUEUE}/list_all", self._noted(self._list_all))
+        app.router.add_get(f"{QUEUE}/line", self._noted(self._line))
+        app.router.add_get(f"{QUEUE}/status", self._noted(self._status))
+        app.router.add_get(f"{QUEUE}/i/{{id}}", self._noted(self._item))
+        app.router.add_delete(f"{QUEUE}/i/{{id}}", self._noted(self._delete))
+        app.router.add_put(f"{QUEUE}/retry_items_by_id", self._noted(self._retry))
         app.router.add_post(f"{QUEUE}/items_by_ids", self._noted(self._items_by_ids))
         app.router.add_put(f"{QUEUE}/i/{{id}}/cancel", self._noted(self._cancel))
-        app.router.add_put(f"{QUEUE}/cancel_all_except_current", self._noted(self._cancel_all))
-        app.router.add_put(f"{QUEUE}/cancel_by_batch_ids", self._noted(self._cancel_all))
+        for (method, path), answer in ANSWERS.items():
+            app.router.add_route(method, QUEUE + path, self._noted(_always(answer)))
         app.router.add_get("/api/v1/events", self._events)
         app.router.add_get("/api/v1/images/i/{name}/full", _full)
         app.router.add_get("/api/v1/images/i/{name}/metadata", _metadata)
@@ -84,7 +117,8 @@ class StandInHost:
     def _noted(self, handler: Callable[[web.Request, Any], Awaitable[Any]]) -> Any:
         async def noted(request: web.Request) -> web.Response:
             body = await request.json() if request.can_read_body else None
-            self.requests.append((request.method, request.path.removeprefix(QUEUE), body))
+            query = f"?{request.query_string}" if request.query_string else ""
+            self.requests.append((request.method, request.path.removeprefix(QUEUE) + query, body))
             if self.refusal is not None:
                 status, detail = self.refusal
                 text = detail if isinstance(detail, str) else json.dumps(detail)
@@ -98,15 +132,58 @@ class StandInHost:
 
     async def _generate(self, request: web.Request, body: Any) -> Any:
         self.keys.append(request.headers.get("Idempotency-Key"))
-        count = min(body["count"], self.accepts)
+        prompts = [each for group in body.get("data", ()) for one in group for each in one["items"]]
+        requested = body["count"] * max(1, len(prompts))
+        count = min(requested, self.accepts)
         first = len(self.items) + 1
         ids = list(range(first, first + count))
         self.items |= {item_id: item(item_id) for item_id in ids}
         self._enqueued.set()
-        return {"enqueued": count, "requested": body["count"], "batch": {"batch_id": "b-1"}, "item_ids": ids}
+        answer = {"enqueued": count, "requested": requested, "batch": {"batch_id": "b-1"}, "item_ids": ids}
+        return answer | {"limited_by": self.limited_by}
 
-    async def _item_ids(self, request: web.Request, body: Any) -> Any:
-        return {"item_ids": sorted(self.items, reverse=True), "total_count": len(self.items)}
+    async def _list_all(self, request: web.Request, body: Any) -> Any:
+        asked = request.query
+        before = int(asked.get("before", 2**63))
+        found = [
+            row
+            for item_id, row in sorted(self.items.items())
+            if item_id < before
+            and ("mine" not in asked or row["user_id"] == ME)
+            and all(row[key] == asked[key] for key in ("status", "batch_id") if key in asked)
+        ]
+        if asked.get("status") != "pending":  # which is the first half of the question what is unfinished
+            self._loop.call_soon(self._asked.set)
+        return found[-min(int(asked["limit"]), self.most_listed) :]
+
+    async def _line(self, request: web.Request, body: Any) -> Any:
+        assert request.query["mine"] == "true"
+        own = [row for row in self.items.values() if row["status"] == "pending" and row["user_id"] == ME]
+        return sorted(own, key=lambda row: row["position"] or 0)[: int(request.query["limit"])]
+
+    async def _status(self, request: web.Request, body: Any) -> Any:
+        rows = list(self.items.values())
+        counts = {
+            each: sum(row["status"] == each for row in rows)
+            for each in ("pending", "in_progress", "completed", "failed", "canceled")
+        }
+        own = {
+            f"user_{each}": sum(row["status"] == each and row["user_id"] == ME for row in rows)
+            for each in ("pending", "in_progress")
+        }
+        processor = {"is_started": not self.paused["queue"], "is_processing": bool(counts["in_progress"])}
+        queue = {"queue_id": "default", **counts, **own, "user_paused": self.paused["mine"]}
+        return {"queue": queue, "processor": processor}
+
+    async def _item(self, request: web.Request, body: Any) -> Any:
+        return self.items[int(request.match_info["id"])]
+
+    async def _delete(self, request: web.Request, body: Any) -> Any:
+        del self.items[int(request.match_info["id"])]
+
+    async def _retry(self, request: web.Request, body: Any) -> Any:
+        again = [each for each in body if self.items[each]["status"] in ("failed", "canceled")]
+        return {"retried_item_ids": again, "new_item_ids": [1000 + each for each in again]}
 
     async def _items_by_ids(self, request: web.Request, body: Any) -> Any:
         asked = [each for each in body["item_ids"] if each in self.items]
@@ -122,15 +199,16 @@ class StandInHost:
             row["status"] = "canceled"
         return row
 
-    async def _cancel_all(self, request: web.Request, body: Any) -> Any:
-        return {"canceled": 3}
-
     async def _events(self, request: web.Request) -> web.StreamResponse:
         if self.stream == "refused":
             return web.Response(status=503)
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        self.after.append(request.headers.get("Last-Event-ID"))
         await response.prepare(request)
         await response.write(b"retry: 2000\n\n: ping\n\n")
+        if self.scripts:
+            await self._play(response, request, self.scripts.pop(0))
+            return response
         await self._either(self._enqueued)
         self._enqueued.clear()
         if self.stream == "breaks":
@@ -144,6 +222,19 @@ class StandInHost:
             await _send(response, "resync", {})
         await self._over.wait()
         return response
+
+    async def _play(self, response: web.StreamResponse, request: web.Request, script: list[Step]) -> None:
+        await self._either(self._asked)
+        for step in script:
+            if callable(step):
+                step()
+            elif step == CUT:
+                assert request.transport is not None
+                request.transport.abort()
+                return
+            else:
+                await _send(response, *step)
+        await self._over.wait()
 
     async def _either(self, event: asyncio.Event) -> None:
         """Wait for the event or for the end."""
@@ -173,6 +264,7 @@ class StandInHost:
 def item(item_id: int, **changes: Any) -> dict[str, Any]:
     """A queue item as the host shows it."""
     row = {"item_id": item_id, "batch_id": "b-1", "status": "pending", "created_at": "2026-11-23 06:00:00.000"}
+    row |= {"user_id": ME, "position": None, "estimated_start_at": None}
     return row | {"image_names": [], "error_message": None, "device": None} | changes
 
 
@@ -181,8 +273,19 @@ def done(item_id: int) -> dict[str, Any]:
     return {"status": "completed", "image_names": [f"image-{item_id}.png"]}
 
 
-async def _send(response: web.StreamResponse, kind: str, payload: Any) -> None:
-    await response.write(f"id: 1\r\nevent: {kind}\r\ndata: {json.dumps(payload)}\r\n\r\n".encode())
+async def _send(response: web.StreamResponse, kind: str, payload: Any, id_: int = 1) -> None:
+    await response.write(f"id: {id_}\r\nevent: {kind}\r\ndata: {json.dumps(payload)}\r\n\r\n".encode())
+
+
+def _always(answer: Any) -> Callable[[web.Request, Any], Awaitable[Any]]:
+    async def handler(request: web.Request, body: Any) -> Any:
+        return answer
+
+    return handler
+
+
+async def _me(request: web.Request) -> web.Response:
+    return web.json_response({"user_id": ME})
 
 
 async def _version(request: web.Request) -> web.Response:

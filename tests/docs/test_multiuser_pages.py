@@ -34,6 +34,7 @@ def test_what_the_scopes_open_is_what_the_routes_ask_for() -> None:
     asked = {(row.route.method, row.route.path.rpartition("/")[2]): row.route.needed_scope for row in ROUTES}
     assert [key for key, scope in asked.items() if scope == "generate"] == [
         ("POST", "generate"),
+        ("POST", "enqueue_batch"),
         ("PUT", "retry_items_by_id"),
     ]
     assert {row.route.needed_scope for row in ROUTES if row.route.access.level == "admin"} == {"admin"}

@@ -8,11 +8,14 @@ import os
 import shutil
 import signal
 import sys
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import aiohttp
+import psutil
 
 from .painter_plugin import KILLED
 
@@ -31,7 +34,11 @@ lease_s = 5
 drain_s = 10
 [plugins.sqlite]
 synchronous = "normal"  # a killed process loses nothing that way either; only a power cut could
+busy_timeout_s = 1.0
 """
+
+#: `[queue] lease_s` above.
+LEASE_S = 5
 
 #: What a client sees of a host that is dying. (aiohttp's timeouts are among the former too: ask for them first.)
 GONE = (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, ConnectionError)
@@ -61,25 +68,34 @@ class HostRoot:
         root.mkdir(parents=True)
         (root / "invoke-host.toml").write_text(CONFIG)
 
-    async def start(self, failpoint: str = "", *, answer_s: float = 20.0) -> RunningHost:
-        """A host that answers; None of its answers may be had if the failpoint kills it first.
+    async def start(
+        self,
+        failpoint: str = "",
+        *,
+        answer_s: float = 30.0,
+        through: Sequence[str] = (),
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> RunningHost:
+        """A host that answers; none of its answers may be had if the failpoint kills it first.
 
-        One that takes longer than `answer_s` for an answer counts as hanging.
+        One that takes longer than `answer_s` for an answer counts as hanging. `through` is what its command line begins
+        with, `environment` what is added to its own.
         """
         (self.root / "run" / "host.json").unlink(missing_ok=True)
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("INVOKE_HOST_")}
-        environment["PYTHONPATH"] = str(self.site)
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("INVOKE_HOST_")}
+        inherited["PYTHONPATH"] = str(self.site)
         if failpoint:
-            environment["INVOKE_HOST_FAILPOINT"] = failpoint
+            inherited["INVOKE_HOST_FAILPOINT"] = failpoint
         with self.log.open("ab") as log:
             process = await asyncio.create_subprocess_exec(
+                *through,
                 sys.executable,
                 "-m",
                 "invoke_host",
                 "--root",
                 str(self.root),
                 "serve",
-                env=environment,
+                env={**inherited, **environment},
                 cwd=self.site,  # which `-m` looks into first; a copy of the host there is the one that runs
                 stdout=log,
                 stderr=log,
@@ -111,9 +127,7 @@ class RunningHost:
     @property
     def worker_was_killed(self) -> bool:
         """Whether one of this host's workers died of a SIGKILL that was not the host's."""
-        with self.root.log.open("rb") as log:
-            log.seek(self._log_begin)
-            return KILLED.encode() in log.read()
+        return KILLED in self.log_text()
 
     async def dies(self) -> None:
         """Return when it is dead; one that only seemed to die fails the test."""
@@ -138,7 +152,24 @@ class RunningHost:
     async def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
         """Status and JSON; raises one of GONE if the host dies over it, and TimeoutError if it hangs."""
         async with self.session.request(method, self.url + path, json=body, headers=headers) as answer:
-            return answer.status, await answer.json(content_type=None)
+            content = await answer.read()
+            try:
+                return answer.status, json.loads(content) if content else None
+            except ValueError:
+                raise AssertionError(f"{method} {path}: {answer.status} and no JSON: {content[:500]!r}") from None
+
+    def log_text(self) -> str:
+        """What this host has written."""
+        with self.root.log.open("rb") as log:
+            log.seek(self._log_begin)
+            return log.read().decode(errors="replace")
+
+    def workers(self) -> list[int]:
+        """Process ids of its workers, the newest last."""
+        with suppress(psutil.NoSuchProcess):
+            children = psutil.Process(self.process.pid).children()
+            return [child.pid for child in children if "painter_worker" in " ".join(child.cmdline())]
+        return []
 
     async def fetch(self, path: str) -> tuple[int, bytes]:
         async with self.session.get(f"{self.url}/{path}") as answer:
@@ -146,16 +177,16 @@ class RunningHost:
 
     async def kill(self) -> None:
         """kill -9, and wait until the process is gone."""
-        self._signal(signal.SIGKILL)
+        self.signal(signal.SIGKILL)
         await self.gone()
 
     async def terminate(self) -> int:
         """SIGTERM; the exit code."""
-        self._signal(signal.SIGTERM)
+        self.signal(signal.SIGTERM)
         await self.gone()
         return self.process.returncode or 0
 
-    def _signal(self, number: int) -> None:
+    def signal(self, number: int) -> None:
         # Not by the process object: it would poll, and take the exit status away from asyncio (CPython 3.11).
         if self.alive:
             with suppress(ProcessLookupError):

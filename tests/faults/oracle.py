@@ -11,10 +11,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from PIL import Image
+from sqlalchemy import create_engine
+
+from invoke_host.images.drift import drift as image_drift
+from invoke_host.queue.store import bookings, counters
 
 from .painter_worker import paint
 
 FINISHED = {"completed", "failed", "canceled"}
+
+#: What items may say that failed on a full disk.
+FULL_DISK = ("no_space", "storage_failed")
 
 
 @dataclass
@@ -25,6 +32,7 @@ class Enqueued:
     seed: int
     count: int
     item_ids: list[int] | None = None
+    prepend: bool = False
 
 
 @dataclass
@@ -35,6 +43,8 @@ class Oracle:
     canceled: set[int] = field(default_factory=set)
     #: What may have become of pictures that somebody deleted: live, trash, gone. One word once it was answered.
     fates: dict[str, set[str]] = field(default_factory=dict)
+    #: The disk was full at some time, so items may have failed of it.
+    full_disk: bool = False
 
     def problems(self, root: Path, *, finished: bool) -> Iterator[str]:
         """What is wrong in a root folder whose host has stopped; `finished`: it had the time to work everything off."""
@@ -44,6 +54,7 @@ class Oracle:
             yield from self._items(db, finished=finished)
             yield from self._pictures(db, root / "blobs", finished=finished)
             yield from _counters(db)
+        yield from _drift(root / "invoke-host.db")
 
     def ask(self, name: str, fate: str) -> None:
         """From the question on the picture may have that fate."""
@@ -68,7 +79,8 @@ class Oracle:
         for row in rows.values():
             if finished and row["status"] not in FINISHED:
                 yield f"item {row['id']} is left {row['status']}"
-            if row["status"] == "failed" and row["error_type"] != "worker_died":
+            excuses = {"quarantined", *(FULL_DISK if self.full_disk else ())}
+            if row["status"] == "failed" and row["error_type"] not in excuses:
                 yield f"item {row['id']} failed: {row['error_type']}: {row['error_message']}"
 
     def _pictures(self, db: sqlite3.Connection, blobs: Path, *, finished: bool) -> Iterator[str]:
@@ -136,6 +148,15 @@ def _database(db: sqlite3.Connection) -> Iterator[str]:
         yield f"two pictures for {tuple(row)}"
 
 
+def _drift(database: Path) -> Iterator[str]:
+    """What the host's own thorough checks say: counters, destinations, lanes, usage windows, pictures."""
+    engine = create_engine(f"sqlite:///{database}")
+    with engine.connect() as connection:
+        for look in (counters.drift, bookings.drift, image_drift):
+            yield from look(connection)
+    engine.dispose()
+
+
 def _counters(db: sqlite3.Connection) -> Iterator[str]:
     for name, kept, real in (
         (
@@ -147,6 +168,11 @@ def _counters(db: sqlite3.Connection) -> Iterator[str]:
             "queue_lanes",
             "SELECT user_id, pending FROM queue_lanes WHERE pending != 0",
             "SELECT user_id, count(*) FROM queue_items WHERE status = 'pending' GROUP BY 1",
+        ),
+        (
+            "queue_lanes, running",
+            "SELECT user_id, running FROM queue_lanes WHERE running != 0",
+            "SELECT user_id, count(*) FROM queue_items WHERE status = 'in_progress' GROUP BY 1",
         ),
         (
             "image_counts",

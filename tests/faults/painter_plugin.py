@@ -1,4 +1,8 @@
-"""A plugin for the whole host whose executor paints instead of denoising, in a worker process that can be killed."""
+"""A plugin for the whole host whose executor paints instead of denoising, in a worker that can be killed or stopped.
+
+A worker that says nothing for `SILENCE_S` is given up and not ended: it may go on later, as one does that was cut off,
+and must not do any harm then.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import json
 import signal
 import sys
 from collections.abc import AsyncIterator, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -31,6 +36,10 @@ manifest = PluginManifest(
 
 WORKER = Path(__file__).with_name("painter_worker.py")
 
+#: A worker with a job that was silent for so long is given up; and once more, for a host that stood still itself.
+SILENCE_S = 1.0
+AGAIN_S = 0.3
+
 #: Written to the host's log when a worker was killed, and not by this plugin.
 KILLED = "painter: the worker was killed"
 
@@ -42,6 +51,7 @@ class PainterExecutor(Executor):
 
     def __init__(self) -> None:
         self._process: asyncio.subprocess.Process | None = None
+        self._given_up: list[asyncio.subprocess.Process] = []
         self._life: asyncio.Task[None] | None = None
         self._job: Job | None = None
         self._events: asyncio.Queue[JobEvent] = asyncio.Queue()
@@ -55,6 +65,10 @@ class PainterExecutor(Executor):
         if self._life is not None:
             self._life.cancel()
             await asyncio.gather(self._life, return_exceptions=True)
+        for process in self._given_up:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
 
     async def capacity(self) -> int:
         while not self._ready or self._job is not None:
@@ -95,17 +109,35 @@ class PainterExecutor(Executor):
             )
             self._process = process
             try:
-                while process.stdout is not None and (line := await process.stdout.readline()):
+                while line := await self._line(process):
                     self._take(json.loads(line))
-                if await process.wait() == -signal.SIGKILL:
-                    print(KILLED, file=sys.stderr, flush=True)
+                if line is None:
+                    self._given_up.append(process)
+                elif await process.wait() == -signal.SIGKILL:
+                    _say(KILLED)
             finally:
                 self._ready = False
-                if process.returncode is None:
-                    process.kill()
-                await process.wait()
+                if process not in self._given_up:
+                    if process.returncode is None:
+                        process.kill()
+                    await process.wait()
             if self._job is not None:
                 self._end(JobFailed(self._job.id, "worker_died", "The painter ended.", retry=True))
+
+    async def _line(self, process: asyncio.subprocess.Process) -> bytes | None:
+        """What it says; None = it has a job and says nothing."""
+        assert process.stdout is not None
+        reading = asyncio.ensure_future(process.stdout.readline())
+        try:
+            while True:
+                job = self._job
+                for wait_s in (SILENCE_S, AGAIN_S):
+                    if (await asyncio.wait({reading}, timeout=wait_s))[0]:
+                        return reading.result()
+                if job is not None and self._job is job:
+                    return None
+        finally:
+            reading.cancel()
 
     def _take(self, message: dict[str, Any]) -> None:
         kind, job_id = message["kind"], message.get("job", "")
@@ -141,6 +173,11 @@ class PainterExecutor(Executor):
         self._job = None
         self._events.put_nowait(event)
         self._change.set()
+
+
+def _say(text: str) -> None:
+    with suppress(OSError):  # the log's disk may be full
+        print(text, file=sys.stderr, flush=True)
 
 
 @hookimpl

@@ -21,6 +21,9 @@ from invoke_host.faults import failpoint
 
 SIDE = 48
 
+#: How long a step takes.
+STEP_S = float(os.environ.get("PAINTER_STEP_S", "0.002"))
+
 
 def paint(prompt: str, seed: int) -> bytes:
     """The PNG of a prompt and a seed; always the same."""
@@ -48,7 +51,7 @@ def work(job: dict[str, Any], canceled: set[str]) -> None:
             tell(kind="failed", job=job["id"], code="canceled", message="Canceled.", retry=False)
             return
         failpoint("worker.step")
-        threading.Event().wait(0.002)
+        threading.Event().wait(STEP_S)
         tell(kind="progress", job=job["id"], step=step, steps=job["steps"])
     failpoint("worker.before_encode")
     png = paint(job["prompt"], job["seed"])

@@ -14,38 +14,63 @@ import pytest
 
 from .host import HostRoot, install_painter
 from .oracle import Oracle
-from .test_kill import Client, Faults, lane
+from .rounds import Faults, lane
+from .user import Client
 
 PROJECT = Path(__file__).parent.parent.parent
 
 _ADOPT = "            await asyncio.to_thread(self._adopt, pictures)\n"
-_FINISH = "            result = await self._finish(token, pictures, device, engine_s)\n"
+_FINISH = "            result = await self._finish(token, pictures, ending)\n"
 
+#: What is wrong: the file, its right lines, what stands there instead, and what brings it out.
 MUTANTS = {
     "files get their names without an intent": (
         "queue/save.py",
         "        await self._intend(names)\n",
         "",
+        ["save.after_rename"],
     ),
     "the row comes before the file": (
         "queue/save.py",
         _ADOPT + _FINISH,
         _FINISH + _ADOPT,
+        ["save.before_fsync", "save.before_rename"],
     ),
     "a purge leaves no tombstones": (
         "images/removal.py",
         "    tombstones.entomb(conn, names, now=now)\n",
         "",
+        ["purge.after_commit"],
     ),
     "a start cleans nothing up": (
         "queue/recovery.py",
         "    files_removed = await asyncio.to_thread(finish_tombstones, storage, blobs)\n",
         "    files_removed = 0\n",
+        ["save.after_rename"],
     ),
     "keys are not remembered": (
         "queue/store/enqueue.py",
         "            idempotency_key=batch.idempotency_key,\n",
         "            idempotency_key=None,\n",
+        ["enqueue.after_commit"],
+    ),
+    "what a start puts back is not settled": (
+        "queue/store/lease.py",
+        "    settle(conn, items, now=now)\n",
+        "",
+        ["claim.after_commit"],
+    ),
+    "a finished picture does not wait for the database": (
+        "queue/persist.py",
+        "            log.warning(",
+        "            raise\n            log.warning(",
+        ["database.locked"],
+    ),
+    "a log that is refused is an error": (
+        "ops/log_stream.py",
+        "            self._refused += 1\n        return len(text)\n",
+        "            raise\n        return len(text)\n",
+        ["disk.full"],
     ),
 }
 
@@ -67,12 +92,12 @@ async def test_a_failpoint_counts_only_if_something_died_there_by_itself(tmp_pat
     faults = Faults(Random(1), ["enqueue.after_commit"])
     client = Client(Random(1), Oracle())
     try:
-        host = await root.start(faults.arm())
+        host = await root.start(faults.next().armed)
         faults.note(host)
         await host.kill()
         assert faults.fired == set()
 
-        host = await root.start(faults.arm())  # again: it has not had its turn
+        host = await root.start(faults.next().armed)  # again: it has not had its turn
         await client.use(host)
         faults.note(host)
         assert faults.fired == {"enqueue.after_commit"}
@@ -81,18 +106,18 @@ async def test_a_failpoint_counts_only_if_something_died_there_by_itself(tmp_pat
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("mutant", MUTANTS)
 async def test_a_host_that_breaks_the_protocol_is_caught(tmp_path: Path, mutant: str) -> None:
     site = tmp_path / "site"
     install_painter(site)
     for package in ("invoke_host", "migrations"):
         shutil.copytree(PROJECT / package, site / package, ignore=shutil.ignore_patterns("__pycache__"))
-    file, right, wrong = MUTANTS[mutant]
+    file, right, wrong, names = MUTANTS[mutant]
     source = site / "invoke_host" / file
     assert right in source.read_text(), f"the mutant {mutant!r} no longer fits {file}"
     source.write_text(source.read_text().replace(right, wrong))
     roots = [HostRoot(tmp_path / f"root-{number}", site) for number in range(2)]
-    lanes = [lane(root, 7000 + number, range(number, 40, 2)) for number, root in enumerate(roots)]
+    lanes = [lane(root, 7000 + number, range(number, 40, 2), names) for number, root in enumerate(roots)]
     outcomes = await asyncio.gather(*lanes, return_exceptions=True)
     assert any(isinstance(outcome, AssertionError) for outcome in outcomes), outcomes

@@ -10,18 +10,10 @@ import aiohttp
 import pytest
 from PIL import Image
 
-from .host import GONE, HostRoot, RunningHost, install_painter
+from .host import GONE, HostRoot, RunningHost
 
 UPLOAD = "api/v1/images/upload?image_category=user&is_intermediate=false"
 DOWNLOAD = "/api/v1/images/download"
-
-
-@pytest.fixture
-async def root(tmp_path):
-    install_painter(tmp_path / "site")
-    root = HostRoot(tmp_path / "root", tmp_path / "site")
-    yield root
-    await root.close()
 
 
 def a_form() -> aiohttp.FormData:

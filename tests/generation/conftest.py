@@ -15,7 +15,8 @@ from invoke_model_emoji import OFFER
 
 from invoke_host.api import Job, JobEvent
 from invoke_host.generation.local import LocalExecutor
-from invoke_host.generation.requests import GenerationRequest, resolve
+from invoke_host.generation.requests import GenerationRequest
+from invoke_host.generation.resolving import resolve
 from invoke_host.generation.worker_process import WorkerSettings
 from invoke_host.models.service import ModelCatalog
 

@@ -201,7 +201,7 @@ async def test_a_staging_folder_that_is_gone_fails_the_job_only(executor, make_j
     job.staging.rmdir()
     [*_, failed] = await run(executor, job)
     assert (failed.code, failed.message) == (
-        "execution_error",
+        "storage_failed",
         "The picture could not be written: No such file or directory.",
     )
     assert isinstance((await run(executor, make_job()))[-1], JobDone)
@@ -213,7 +213,7 @@ async def test_a_file_that_can_not_be_written_whole_fails_the_job_only_and_has_n
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
     [*_, failed] = await run(executor, job)
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    assert (failed.code, failed.retry) == ("execution_error", False)
+    assert (failed.code, failed.retry) == ("storage_failed", False)
     assert failed.message == "The picture could not be written: File too large."
     assert files(job) == {"0.png.part"}
     assert isinstance((await run(executor, make_job()))[-1], JobDone)

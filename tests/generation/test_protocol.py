@@ -9,7 +9,17 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from invoke_host.api import Job, JobDone, JobFailed, JobOutput, JobProgress, JobStarted, ModelDefaults, ModelOffer
+from invoke_host.api import (
+    Job,
+    JobDone,
+    JobFailed,
+    JobOutput,
+    JobPreview,
+    JobProgress,
+    JobStarted,
+    ModelDefaults,
+    ModelOffer,
+)
 from invoke_host.generation.protocol import (
     HEADER,
     MAX_FRAME_BYTES,
@@ -19,6 +29,7 @@ from invoke_host.generation.protocol import (
     Credit,
     Frame,
     Heartbeat,
+    Previews,
     ProtocolError,
     Ready,
     Refused,
@@ -47,16 +58,20 @@ offers = st.builds(
 jobs = st.builds(
     Job, words, offers, words, words, numbers, numbers, numbers, reals, numbers, words, paths, json_objects
 )
+previews = st.builds(
+    JobPreview, numbers, numbers, st.text("ABCabc+/=", max_size=20).map("data:image/jpeg;base64,{}".format)
+)
 frames: st.SearchStrategy[Frame] = st.one_of(
     st.builds(Configure, words, numbers, numbers, numbers, reals),
     st.builds(Run, jobs),
     st.builds(Cancel, words),
+    st.builds(Previews, words, st.booleans()),
     st.builds(Ready, numbers, words, words, words, st.lists(words, max_size=3).map(tuple)),
     st.builds(Refused, words),
     st.just(Credit()),
     st.just(Heartbeat()),
     st.builds(JobStarted, words, words),
-    st.builds(JobProgress, words, numbers, numbers, words),
+    st.builds(JobProgress, words, numbers, numbers, words, st.none() | previews),
     st.builds(JobOutput, words, numbers, paths, words, paths, words, numbers, numbers, json_objects),
     st.builds(JobDone, words, reals),
     st.builds(JobFailed, words, words, words, st.booleans()),

@@ -12,7 +12,9 @@ from invoke_model_emoji import OFFER
 from pydantic import ValidationError
 
 from invoke_host.api import InvalidInput, ModelDefaults
-from invoke_host.generation.requests import GenerationRequest, ResolvedRequest, find_problems, resolve
+from invoke_host.generation.judging import find_problems
+from invoke_host.generation.requests import GenerationRequest, ResolvedRequest
+from invoke_host.generation.resolving import resolve
 from invoke_host.models.service import ModelCatalog
 
 #: The model that comes with the host, under a name and with wishes of the tests' own: another may come with it one day.
@@ -88,7 +90,7 @@ def test_all_wrong_fields_are_told_at_once():
     with pytest.raises(ValidationError) as caught:
         GenerationRequest.model_validate_json(
             b'{"positive_prompt": "", "negative_prompt": "a\\u0000b", "width": 65, "height": 63, "steps": 0,'
-            b' "cfg_scale": 0.5, "seed": 4294967296, "count": 1001, "prepend": 1, "colour": "red"}'
+            b' "cfg_scale": 0.5, "seed": 4294967296, "count": 10001, "prepend": 1, "colour": "red"}'
         )
     assert {error["loc"][0] for error in caught.value.errors()} == {
         "positive_prompt",

@@ -8,6 +8,8 @@ from typing import Any
 
 from orjson import dumps
 
+from tests.queue.graphs import EMOJI, batch, onto, sd1
+
 from .accounts import AUTH, Person, Team
 from .client import JSON
 from .listener import Listener
@@ -81,6 +83,7 @@ class Belongings:
         trashed, heir = {"image_names": [names["trashed"]]}, {"user_id": names["heir"]}
         texts = dict.fromkeys(("name", "author", "description", "version", "contact", "tags", "notes"), "any")
         graph = {"exposedFields": [], "nodes": [], "edges": [], "meta": {"version": "3.0.0"}}
+        nothing = {"each": {"max_pending": 0}}
         person = {"email": "nobody@example.org", "password": "incorrect horse battery 17"}
         return {
             "POST auth/login": person,
@@ -93,7 +96,11 @@ class Belongings:
             "POST auth/users/{user_id}/identities": {"provider": "any", "subject": "any"},
             "POST groups/": {"name": "any"},
             "PATCH groups/{group_id}": {"name": "any"},
+            "PATCH limits/everyone": nothing,
+            "PATCH limits/groups/{group_id}": nothing,
+            "PATCH limits/users/{user_id}": nothing,
             "POST queue/{queue_id}/generate": {"positive_prompt": "a leaf", "board_id": names["board_id"], "steps": 1},
+            "POST queue/{queue_id}/enqueue_batch": batch(onto(names["board_id"], sd1(EMOJI))),
             "POST queue/{queue_id}/items_by_ids": item,
             "POST queue/{queue_id}/item_summaries_by_ids": item,
             "PUT queue/{queue_id}/cancel_by_batch_ids": {"batch_ids": [names["batch_id"]]},

@@ -59,6 +59,11 @@ class Listener:
         with self._changed:
             return list(self._events)
 
+    @property
+    def kept(self) -> list[Heard]:
+        """Those of them that have an id."""
+        return [event for event in self.events if event.id is not None]
+
     def until(self, what: str, enough: Callable[[Heard], bool], *, times: int = 1) -> Heard:
         """The event with which it has been heard so often."""
         with self._changed:

@@ -27,6 +27,7 @@ CASES = {
     "S-D8": "host/test_accounts_rights.py::test_s_d8_",
     "S-D9": "host/test_accounts_rights.py::test_s_d9_",
     "S-D10": "host/test_accounts_rights.py::test_s_d10_",
+    "S-E3": "host/test_directory_login.py::test_s_e3_",
     "S-E4": "identity/test_login_timing.py::test_unknown_wrong_and_disabled_take_the_same_time",
     "S-E5": "identity/test_login.py::test_a_huge_name_is_a_failed_login_of_one_short_line",
     "S-E6": "identity/test_login.py::test_a_huge_password_is_refused_without_hashing_it",

@@ -145,8 +145,8 @@ class TestRows:
     async def test_groups(self, host, issued):
         for group in ("g1", "g2"):
             host.sql("INSERT INTO groups VALUES (?1, ?1, ?1, '', '', '')", group)
-            host.sql("INSERT INTO group_members VALUES (?, 'alice', '')", group)
-        host.sql("INSERT INTO group_members VALUES ('g1', 'bob', '')")
+            host.sql("INSERT INTO group_members (group_id, user_id, added_at) VALUES (?, 'alice', '')", group)
+        host.sql("INSERT INTO group_members (group_id, user_id, added_at) VALUES ('g1', 'bob', '')")
         assert (await host.who(bearer(issued))).json()["groups"] == ["g1", "g2"]
         host.sql("DELETE FROM group_members WHERE group_id = 'g1' AND user_id = 'alice'")
         assert (await host.who(bearer(issued))).json()["groups"] == ["g2"]

@@ -16,7 +16,7 @@ from invoke_host.images.names import image_key, thumbnail_key
 from invoke_host.images.store import NewImage, insert_image
 from invoke_host.images.tables import images
 from invoke_host.owned import OWNED
-from invoke_host.queue.store import counters
+from invoke_host.queue.store import bookings, counters
 from invoke_host.queue.tables import batches, queue_items
 from invoke_host.storage import Storage
 from invoke_host.storage.schema import metadata
@@ -63,7 +63,7 @@ def rows_of(storage: Storage, user_id: str) -> dict[str, int]:
 
 
 def drifted(storage: Storage) -> list[str]:
-    return storage.run_read(lambda conn: [*counters.drift(conn), *image_drift(conn)])
+    return storage.run_read(lambda conn: [*counters.drift(conn), *bookings.drift(conn), *image_drift(conn)])
 
 
 def add_image(storage: Storage, name: str, owner: str, *, starred: bool = False) -> None:

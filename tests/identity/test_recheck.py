@@ -62,7 +62,7 @@ async def test_role_groups_and_name_are_those_of_now(host, actor_for):
     actors = [await actor_for(await host.login()), await actor_for(await host.api_token("read"))]
     host.sql("UPDATE users SET is_admin = 1, display_name = 'A' WHERE id = 'alice'")
     host.sql("INSERT INTO groups VALUES ('g', 'g', 'g', '', '', '')")
-    host.sql("INSERT INTO group_members VALUES ('g', 'alice', '')")
+    host.sql("INSERT INTO group_members (group_id, user_id, added_at) VALUES ('g', 'alice', '')")
     session, token = await host.credentials.recheck(actors)
     assert (session.is_admin, session.groups, session.display_name) == (True, {"g"}, "A")
     assert (token.is_admin, token.groups, token.token_scopes) == (False, {"g"}, {"read"})
@@ -71,7 +71,10 @@ async def test_role_groups_and_name_are_those_of_now(host, actor_for):
 async def test_somebody_whom_a_provider_recognised_is_looked_up_as_a_user(host, storage):
     actor = await storage.read(callers.by_user, "alice", "proxy")
     assert await host.credentials.recheck([actor]) == [None], "the proxy knows nobody of that account"
-    host.sql("INSERT INTO identities VALUES ('proxy', 'al', 'alice', 'al', '', NULL)")
+    host.sql(
+        "INSERT INTO identities (provider, subject, user_id, login, created_at)"
+        " VALUES ('proxy', 'al', 'alice', 'al', '')"
+    )
     assert await host.credentials.recheck([actor]) == [actor]
     host.sql("UPDATE users SET is_admin = 1 WHERE id = 'alice'")
     assert await host.credentials.recheck([actor]) == [replace(actor, is_admin=True)]

@@ -99,12 +99,16 @@ async def test_what_the_provider_says_is_followed_and_written_only_when_new(peop
     told = replace(ANN, login="ann2", display_name=" Ann\tSmith ", admin=True, email="other@example.org")
     changed = await people.service.resolve(told, auto_create=True)
     assert (changed.id, changed.display_name, changed.is_admin) == (user.id, "AnnSmith", True)
-    assert changed.email == "ann@example.org"  # an address is ours once it is here
+    assert changed.email == "other@example.org"
     assert (await people.service.identities(user.id))[0].login == "ann2"
     assert (await people.service.resolve(replace(told, admin=None), auto_create=True)).is_admin
     assert not (await people.service.resolve(replace(told, admin=False), auto_create=True)).is_admin
     promoted, demoted = people.log("user.change")
-    assert promoted["details"] == {"is_admin": {"from": False, "to": True}, "provider": "ldap"}
+    assert promoted["details"] == {
+        "is_admin": {"from": False, "to": True},
+        "email": {"from": "ann@example.org", "to": "other@example.org"},
+        "provider": "ldap",
+    }
     assert demoted["details"]["is_admin"] == {"from": True, "to": False}
 
 

@@ -22,6 +22,7 @@ from invoke_host.images.store import NewImage, insert_image
 from invoke_host.images.tables import images
 from invoke_host.ownership import Share
 from invoke_host.queue.store.enqueue import NewBatch, enqueue
+from invoke_host.queue.store.new_items import NewItem, new_items
 from invoke_host.queue.tables import queue_items
 from invoke_host.storage.schema import metadata
 
@@ -51,7 +52,7 @@ def equip(people: People, user: User, *, pictures: int = 2, waiting: int = 1) ->
             insert_image(conn, NewImage(name=name, user_id=user.id, **FACTS), now=NOW)
         if waiting:
             batch = NewBatch("default", user.id, None, "gallery", False, None, "0" * 64)
-            enqueue(conn, batch, ["{}"] * waiting, max_size=100, now=NOW)
+            enqueue(conn, batch, new_items([NewItem("{}", "toy", 1.0)] * waiting, {}), max_size=100, now=NOW)
 
     people.storage.run_write(unit)
 

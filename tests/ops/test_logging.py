@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import logging
@@ -159,3 +160,25 @@ def test_setting_up_again_replaces_what_was_before(out: io.StringIO) -> None:
     setup_logging(stream=out)
     logging.getLogger("library").warning("once")
     assert len(lines(out)) == 1
+
+
+class Full(io.StringIO):
+    """A stream on a disk that is full for a while."""
+
+    full = True
+
+    def write(self, text: str) -> int:
+        if self.full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(text)
+
+
+def test_a_log_that_can_not_be_written_is_no_error_and_says_so_afterwards() -> None:
+    out = Full()
+    log = setup_logging(stream=out)
+    log.info("lost")
+    logging.getLogger("library").warning("lost too")
+    out.full = False
+    log.info("back")
+    first, second = lines(out)
+    assert (first["event"], first["writes"], second["event"]) == ("the log was refused", 2, "back")

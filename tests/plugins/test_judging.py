@@ -42,7 +42,7 @@ def test_every_judge_is_heard_in_the_order_of_the_file(judged):
     judgement = judged(
         "[plugins]\nload = ['acme', 'nope']\n[plugins.acme]\nsize = 'big'\n"
         "[storage]\nbackend = 'teststor'\n[access]\npolicies = []\n[server]\nport = 'abc'\n"
-        "[auth]\nproviders = ['ldap']\n",
+        "[auth]\nproviders = ['kerberos']\n",
         env={"INVOKE_HOST_PLUGINS__ACME__SIEZ": "1", "INVOKE_HOST_SERVER__HOTS": "x"},
     )
     assert short(judgement) == [
@@ -51,7 +51,7 @@ def test_every_judge_is_heard_in_the_order_of_the_file(judged):
         "6 storage.backend: plugin 'teststor' is not",
         "8 access.policies: names no policy, so",
         "10 server.port: expected an integer, got",
-        "12 auth.providers: plugin 'ldap' is not",
+        "12 auth.providers: plugin 'kerberos' is not",
         "environment INVOKE_HOST_SERVER__HOTS : unknown variable; did you",
         "environment INVOKE_HOST_PLUGINS__ACME__SIEZ plugins.acme.siez: unknown key; did you",
     ]

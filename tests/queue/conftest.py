@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 import structlog
 from sqlalchemy import Connection, insert, select
@@ -20,10 +21,13 @@ from invoke_host.generation.requests import ResolvedRequest
 from invoke_host.identity.tables import users
 from invoke_host.images.drift import drift as image_drift
 from invoke_host.models.service import ModelRecord
+from invoke_host.queue import cost
+from invoke_host.queue.store import bookings, counters
 from invoke_host.queue.store import claim as claiming
-from invoke_host.queue.store import counters
 from invoke_host.queue.store.enqueue import Enqueued, NewBatch, enqueue
 from invoke_host.queue.store.items import ITEM_COLUMNS, QueueItem, queue_item
+from invoke_host.queue.store.lanes import Order
+from invoke_host.queue.store.new_items import NewItem, new_items
 from invoke_host.queue.tables import queue_items
 from invoke_host.storage import Storage
 from invoke_host.storage.blobs import FilesystemBlobStore
@@ -98,22 +102,28 @@ class Line:
             prepend=values.get("prepend", False),
             idempotency_key=key,
             request_sha256=values.get("digest", "0" * 64),
+            batch_id=values.get("batch_id"),
         )
-        requests = [replace(REQUEST, seed=seed).to_json() for seed in range(count)]
-        return self.storage.run_write(enqueue, batch, requests, max_size=self.max_size, now=self.now())
+        common = {**asdict(replace(REQUEST, **values.get("request", {})))}
+        del common["seed"]
+        batch = replace(batch, request=orjson.dumps(common).decode())
+        work = values.get("work", cost.work(REQUEST))
+        items = new_items((NewItem(f'{{"seed":{seed}}}', REQUEST.model, work) for seed in range(count)), {})
+        return self.storage.run_write(enqueue, batch, items, max_size=self.max_size, now=self.now())
 
-    def claim(self) -> QueueItem | None:
-        return self.storage.run_write(claiming.claim, token=ids.new_token(), lease_s=30.0, now=self.now())
+    def claim(self, mode: Order = "fair") -> QueueItem | None:
+        unit = claiming.claim
+        return self.storage.run_write(unit, token=ids.new_token(), lease_s=30.0, now=self.now(), order=mode)
 
-    def must_claim(self) -> QueueItem:
-        item = self.claim()
+    def must_claim(self, mode: Order = "fair") -> QueueItem:
+        item = self.claim(mode)
         assert item is not None, "nothing could be claimed"
         return item
 
-    def order(self) -> list[int]:
+    def order(self, mode: Order = "fair") -> list[int]:
         """Ids in the order in which the scheduler takes them."""
         order = []
-        while (item := self.claim()) is not None:
+        while (item := self.claim(mode)) is not None:
             order.append(item.id)
         return order
 
@@ -121,7 +131,9 @@ class Line:
         return self.storage.run_read(_item, item_id)
 
     def drift(self) -> list[str]:
-        return self.storage.run_read(counters.drift) + self.storage.run_read(image_drift)
+        return [
+            line for drift in (counters.drift, bookings.drift, image_drift) for line in self.storage.run_read(drift)
+        ]
 
 
 def _item(conn: Connection, item_id: int) -> QueueItem:

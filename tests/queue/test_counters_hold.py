@@ -1,4 +1,7 @@
-"""Whatever happens in whatever order: lanes and counters are what counting would find, and claims are fair."""
+"""Whatever happens in whatever order: lanes, counters and usage are what counting would find.
+
+Who is served when is the subject of test_line_model.py.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,8 @@ from invoke_host.access.engine import AccessEngine
 from invoke_host.access.policies.admin import AdminPolicy
 from invoke_host.access.policies.owner import OwnerPolicy
 from invoke_host.api import Actor, Forbidden, NotFound, TooManyRequests
-from invoke_host.queue.store import bulk, finish, lease
-from invoke_host.queue.store.bulk import Selection
+from invoke_host.queue.store import bookings, bulk, finish, lease
+from invoke_host.queue.store.candidates import Selection
 from invoke_host.queue.store.items import ITEM_COLUMNS, STATUSES, TERMINAL, QueueItem, queue_item
 from invoke_host.queue.store.retry import retry
 from invoke_host.storage import Storage
@@ -28,6 +31,7 @@ from invoke_host.testing.storage import copy_of
 from invoke_host.vocabulary import ACTIONS, RESOURCES
 
 from .conftest import ADMIN, ALICE, BOB, CAROL, NOW, Line, add_users
+from .many import cancel_many, delete_many
 from .test_finishing import complete, died, output
 
 ACTORS = st.sampled_from([ALICE, BOB, CAROL, ADMIN])
@@ -41,15 +45,13 @@ ACCESS = AccessEngine(
 
 
 class QueueMachine(RuleBasedStateMachine):
-    """Random use of the store; a small model knows who may be served, and the drift check knows the rest."""
+    """Random use of the store; the drift check knows what must hold."""
 
     @initialize()
     def start(self) -> None:
         self.line: Line = type(self).make_line()
         self.running: list[QueueItem] = []
         self.ids: list[int] = []
-        self.served: dict[str, int] = {}
-        self.turn = 0
 
     @rule(actor=ACTORS, count=st.integers(1, 4), queue=QUEUES, destination=DESTINATIONS, prepend=st.booleans())
     def enqueue(self, actor: Actor, count: int, queue: str, destination: str | None, prepend: bool) -> None:
@@ -67,12 +69,8 @@ class QueueMachine(RuleBasedStateMachine):
         assert (item is None) == (not waiting)
         if item is None:
             return
-        self.turn += 1
-        oldest = min(self.served.get(user, 0) for user in waiting)
-        assert self.served.get(item.user_id, 0) == oldest
         own = self.pending(user=item.user_id)
         assert all((each.priority, -each.id) <= (item.priority, -item.id) for each in own)
-        self.served[item.user_id] = self.turn
         self.running.append(item)
 
     @precondition(lambda self: self.running)
@@ -87,14 +85,12 @@ class QueueMachine(RuleBasedStateMachine):
         elif how == "died":
             died(self.line, item, most_deaths=1)
         else:
-            for each in run(lease.give_back, [item.lease_token], now=NOW):
-                self.served[each.user_id] = 0
+            run(lease.give_back, [item.lease_token], now=NOW)
 
     @precondition(lambda self: self.running)
     @rule()
     def crash(self) -> None:
-        for item in self.line.storage.run_write(lease.recover, expired_only=False, now=NOW)[0]:
-            self.served[item.user_id] = 0
+        self.line.storage.run_write(lease.recover, expired_only=False, now=NOW)
         self.running.clear()
 
     @precondition(lambda self: self.ids)
@@ -109,13 +105,11 @@ class QueueMachine(RuleBasedStateMachine):
     def cancel_many(self, actor: Actor, queue: str, destination: str | None, active: bool) -> None:
         statuses = ("pending", "in_progress") if active else ("pending",)
         which = Selection(queue, statuses, destination=destination)
-        self.line.storage.run_write(bulk.cancel_step, ACCESS, actor, which, now=NOW)
+        cancel_many(self.line, ACCESS, actor, which)
 
     @rule(actor=ACTORS, queue=QUEUES, which=st.sampled_from([TERMINAL, STATUSES, ("pending",)]))
     def delete_many(self, actor: Actor, queue: str, which: tuple) -> None:
-        self.line.storage.run_write(
-            bulk.delete_step, ACCESS, actor, Selection(queue, which), forget_before=NOW, now=NOW
-        )
+        delete_many(self.line, ACCESS, actor, Selection(queue, which))
 
     @precondition(lambda self: self.ids)
     @rule(data=st.data(), actor=ACTORS, queue=QUEUES)
@@ -131,6 +125,7 @@ class QueueMachine(RuleBasedStateMachine):
     def counters_are_what_counting_finds(self) -> None:
         if hasattr(self, "line"):
             assert self.line.drift() == []
+            assert self.line.storage.run_read(bookings.drift) == []
 
     def teardown(self) -> None:
         if hasattr(self, "line"):

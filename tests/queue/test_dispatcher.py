@@ -223,15 +223,15 @@ async def test_deleting_a_running_item_stops_it(works: Works) -> None:
     works.check_files_match_rows()
 
 
-async def test_a_dead_worker_costs_a_retry_and_three_cost_the_item(works: Works) -> None:
+async def test_a_dead_worker_costs_a_retry_and_two_cost_the_item(works: Works) -> None:
     works.painter.failures.append(DEATH)
     saved = works.line.add(ALICE).item_ids[0]
     assert (await works.until(saved, "completed")).attempt == 2
-    works.painter.failures.extend([DEATH] * 3)
+    works.painter.failures.extend([DEATH] * 2)
     lost = works.line.add(ALICE).item_ids[0]
     item = await works.until(lost, "failed")
-    assert (item.error_type, item.attempt) == ("worker_died", 3)
-    assert "3 times" in (item.error_message or "")
+    assert (item.error_type, item.attempt) == ("quarantined", 2)
+    assert "2 workers have ended over this picture" in (item.error_message or "")
     after = works.line.add(ALICE).item_ids[0]
     await works.until(after, "completed")
     await works.idle()
@@ -441,12 +441,12 @@ async def test_a_paused_queue_finishes_what_runs_and_starts_nothing(works: Works
     works.painter.open.clear()
     first, second = works.line.add(ALICE, 2).item_ids
     await works.painter.begun.get()
-    assert await works.service.set_paused(True) == {"is_started": False, "is_processing": True}
+    assert await works.service.set_paused("default", True) == {"is_started": False, "is_processing": True}
     works.painter.open.set()
     await works.until(first, "completed")
     await works.idle()
     assert works.line.item(second).status == "pending"
-    await works.service.set_paused(False)
+    await works.service.set_paused("default", False)
     await works.until(second, "completed")
 
 

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import asdict, replace
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from invoke_host.api import Conflict, TooManyRequests
 from invoke_host.events.store import read_after
 from invoke_host.generation.requests import GenerationRequest
+from invoke_host.limits.tables import usage_windows
+from invoke_host.queue import cost
 from invoke_host.queue.service import QueueService
+from invoke_host.queue.store import bulk
+from invoke_host.queue.store.retry import retry
+from invoke_host.queue.store.templates import template_of
 from invoke_host.queue.tables import batches, queue_items
 
-from .conftest import ALICE, BOB, Line
+from .conftest import ALICE, BOB, REQUEST, Line
 
 
 def test_a_batch_becomes_one_pending_item_per_picture(each_line: Line) -> None:
@@ -73,7 +79,8 @@ def test_a_full_queue_takes_what_fits_and_then_says_when_to_come_back(each_line:
     with pytest.raises(TooManyRequests, match="max_size") as refused:
         each_line.add(BOB)
     assert refused.value.headers["Retry-After"] == "10"
-    assert each_line.add(BOB, queue="other").enqueued == 1
+    with pytest.raises(TooManyRequests, match="on this host"):
+        each_line.add(BOB, queue="other")  # a queue id is a word of the client's choice, and makes no room
     each_line.must_claim()
     assert each_line.add(BOB).enqueued == 1
     assert each_line.drift() == []
@@ -121,12 +128,78 @@ async def test_concurrent_enqueues_never_overfill_the_queue(each_line: Line) -> 
     assert each_line.drift() == []
 
 
-def test_ten_thousand_items_are_one_bulk_insert(line: Line) -> None:
+def test_ten_thousand_items_are_one_bulk_insert_in_the_order_of_the_pictures(each_line: Line) -> None:
     started = time.perf_counter()
-    done = line.add(ALICE, 10_000)
+    done = each_line.add(ALICE, 10_000)
     assert len(done.item_ids) == 10_000
     assert time.perf_counter() - started < 5.0
-    assert line.drift() == []
+    rows = each_line.storage.run_read(lambda conn: conn.execute(_ITEMS).all())
+    assert [(row.id, row.batch_index, row.request) for row in rows] == [
+        (item_id, k, f'{{"seed":{k}}}') for k, item_id in enumerate(done.item_ids)
+    ]
+    assert len({row.session_id for row in rows}) == 10_000
+    assert each_line.drift() == []
+
+
+def test_an_item_holds_what_is_its_own_and_its_batch_the_rest(each_line: Line) -> None:
+    done = each_line.add(ALICE, 2, request={"positive_prompt": 'a "red" apple, caf\u00e9 \U0001f34e \\'})
+    template = each_line.storage.run_read(template_of, done.batch_id)
+    items = [each_line.item(item_id) for item_id in done.item_ids]
+    assert [item.request for item in items] == ['{"seed":0}', '{"seed":1}']
+    assert template.request(items[1].request) == {
+        **asdict(REQUEST),
+        "positive_prompt": 'a "red" apple, caf\u00e9 \U0001f34e \\',
+        "seed": 1,
+    }
+    assert [(item.model, item.work) for item in items] == [("toy", cost.work(REQUEST))] * 2
+    assert items[0].booked_us == cost.estimate_us(cost.work(REQUEST), cost.US_PER_WORK)
+
+
+async def test_items_of_before_there_were_templates_are_read_as_they_are(line: Line, access, models, clock) -> None:
+    (item_id,) = line.add(ALICE).item_ids
+    old = REQUEST.to_json().replace(',"is_intermediate":false', "").replace(',"board_id":null', "")
+    line.storage.run_write(_make_old, old)
+    service = QueueService(line.storage, access, models, clock)
+    item = await service.get(ALICE, "default", item_id)
+    assert item["request"] == asdict(REQUEST)
+    assert (item["field_values"], item["session"]["source_prepared_mapping"]) == (None, {})
+    batch = await service.batch(ALICE, "default", item["batch_id"])
+    assert (batch["request"]["model"], batch["request"]["is_intermediate"]) == (None, False)
+    await service.cancel(ALICE, "default", item_id)
+    (again,) = (await service.retry(ALICE, "default", [item_id])).new_ids
+    repeated = line.item(again)
+    assert (repeated.request, repeated.model, repeated.work) == (old, "toy", cost.work(REQUEST))
+
+
+def test_a_batch_id_of_the_clients_own_is_taken_once(each_line: Line) -> None:
+    mine = each_line.add(ALICE, batch_id="my-batch")
+    assert mine.batch_id == "my-batch"
+    with pytest.raises(Conflict, match="There was a batch 'my-batch' before"):
+        each_line.add(ALICE, batch_id="my-batch")
+    assert each_line.storage.run_read(_count) == (1, 1)
+
+
+def test_a_batch_id_tells_nobody_that_somebody_else_uses_it(each_line: Line) -> None:
+    each_line.add(ALICE, batch_id="my-batch")
+    assert each_line.add(BOB, batch_id="my-batch").batch_id != "my-batch"
+    assert each_line.add(BOB, batch_id="redacted").batch_id != "redacted"
+    assert each_line.storage.run_read(_count) == (3, 3)
+
+
+def test_what_was_retried_is_no_part_of_a_repeated_answer(line: Line, access) -> None:
+    first = line.add(ALICE, 2, key="k")
+    line.storage.run_write(bulk.cancel_one, access, ALICE, "default", first.item_ids[0], now=line.now())
+    line.storage.run_write(retry, access, ALICE, "default", first.item_ids[:1], max_size=line.max_size, now=line.now())
+    assert line.add(ALICE, 2, key="k").item_ids == first.item_ids
+
+
+_ITEMS = select(queue_items).order_by(queue_items.c.id)
+
+
+def _make_old(conn, request: str) -> None:
+    conn.execute(update(batches).values(request=None))
+    conn.execute(update(queue_items).values(request=request, model=None, work=0, booked_us=0))
+    conn.execute(update(usage_windows).values(engine_us=0))
 
 
 def _count(conn) -> tuple[int, int]:
@@ -134,3 +207,11 @@ def _count(conn) -> tuple[int, int]:
         conn.execute(select(func.count()).select_from(batches)).scalar_one(),
         conn.execute(select(func.count()).select_from(queue_items)).scalar_one(),
     )
+
+
+async def test_a_model_of_one_size_does_its_work_there_whatever_size_is_asked_for(line, access, models) -> None:
+    service = QueueService(line.storage, access, models, line.clock)
+    models.record = replace(models.record, offer=replace(models.record.offer, native_size=(64, 64)))
+    asked = GenerationRequest(positive_prompt="x", width=2048, height=2048, steps=4, cfg_scale=7.5)
+    await service.generate(ALICE, "default", asked)
+    assert line.must_claim().work == cost.work(replace(REQUEST, width=64, height=64))

@@ -52,11 +52,11 @@ def test_next_names_no_item_of_a_deactivated_user(each_line: Line, access) -> No
     each_line.add(ALICE)
     [his] = each_line.add(BOB).item_ids
     deactivate(each_line, "alice")
-    upcoming = each_line.storage.run_read(reads.upcoming, access, ADMIN, "default")
+    upcoming = each_line.storage.run_read(reads.upcoming, access, ADMIN, "default", now=NOW)
     assert upcoming is not None
     assert upcoming["item_id"] == his
     deactivate(each_line, "bob")
-    assert each_line.storage.run_read(reads.upcoming, access, ADMIN, "default") is None
+    assert each_line.storage.run_read(reads.upcoming, access, ADMIN, "default", now=NOW) is None
 
 
 def test_a_lease_of_a_deactivated_user_is_not_held_any_more(each_line: Line) -> None:
@@ -133,7 +133,7 @@ def test_a_thousand_lanes_of_deactivated_users_ahead_cost_milliseconds(each_line
         gone = [f"gone-{number:04}" for number in range(1000)]
         row = {"created_at": NOW, "updated_at": NOW, "is_active": False}
         conn.execute(insert(users), [{**row, "id": name, "email": f"{name}@example.org"} for name in gone])
-        ahead = [{"user_id": name, "pending": 5, "served": -(2**61) + at} for at, name in enumerate(gone)]
+        ahead = [{"user_id": name, "pending": 5, "vtime_us": -(2**61) + at} for at, name in enumerate(gone)]
         conn.execute(insert(queue_lanes), ahead)
 
     each_line.storage.run_write(fill)

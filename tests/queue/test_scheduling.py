@@ -6,7 +6,7 @@ from invoke_host.queue.service import QueueService
 from invoke_host.queue.store import lease, reads, state
 from invoke_host.queue.store.claim import claimable
 
-from .conftest import ADMIN, ALICE, BOB, CAROL, Line
+from .conftest import ADMIN, ALICE, BOB, CAROL, NOW, Line
 
 
 def test_users_take_turns(each_line: Line) -> None:
@@ -62,7 +62,7 @@ def test_next_names_the_item_that_is_claimed_next(each_line: Line, access) -> No
         said = [
             item["item_id"]
             for queue in ("one", "two")
-            if (item := each_line.storage.run_read(reads.upcoming, access, ADMIN, queue)) is not None
+            if (item := each_line.storage.run_read(reads.upcoming, access, ADMIN, queue, now=NOW)) is not None
         ]
         taken = each_line.claim()
         if taken is None:
@@ -89,10 +89,10 @@ def test_an_empty_queue_gives_nothing_and_writes_nothing(each_line: Line) -> Non
 
 def test_a_paused_queue_gives_nothing_until_it_is_resumed(each_line: Line) -> None:
     each_line.add(ALICE)
-    each_line.storage.run_write(state.set_paused, True)
+    each_line.storage.run_write(state.set_paused, "default", True, now=NOW)
     assert not each_line.storage.run_read(claimable)
     assert each_line.claim() is None
-    each_line.storage.run_write(state.set_paused, False)
+    each_line.storage.run_write(state.set_paused, "default", False, now=NOW)
     assert each_line.storage.run_read(claimable)
     assert each_line.must_claim().user_id == "alice"
 
@@ -113,8 +113,7 @@ def test_the_order_survives_a_restart_in_the_middle(each_line: Line) -> None:
     ids = [each_line.add(who).item_ids[0] for who in (ALICE, ALICE, BOB, CAROL, CAROL, ALICE)]
     taken = [each_line.must_claim().id]
     interrupted = each_line.must_claim().id
-    held = each_line.storage.run_read(lease.running)
-    assert held
+    assert each_line.storage.run_read(lease.running, "default")
     # Both are in progress when the host dies; both come back, and nobody else is overtaken by others.
     returned, failed = each_line.storage.run_write(lease.recover, expired_only=False, now=each_line.now())
     assert ([item.id for item in returned], failed) == ([*taken, interrupted], [])

@@ -31,3 +31,14 @@ def test_on_another_system_the_message_says_what_is_needed(monkeypatch: pytest.M
 
 def test_each_needed_program_says_what_for() -> None:
     assert all(server.purpose and server.places for server in SERVERS)
+
+
+def test_a_missing_directory_server_fails_the_tests_with_the_line_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (slapd,) = [server for server in SERVERS if server.package == "slapd"]
+    assert slapd.is_here()
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    missing = Server(slapd.package, slapd.purpose, (str(tmp_path / "slapd"),))
+    with pytest.raises(MissingServerError, match=r"sudo apt-get install --no-install-recommends slapd$"):
+        ensure_servers([missing])

@@ -47,7 +47,7 @@ async def test_every_route_that_answers_is_described(make_app):
     document = (await client.get("/openapi.json")).json()
     listed = {(method.upper(), path) for path, operations in document["paths"].items() for method in operations}
     served = {(each.route.method, each.route.path) for each in client.app[ENDPOINTS]}
-    files = re.compile(r"/(static/.*|account|users|groups|docs|favicon\.ico|openapi\.json)?$")
+    files = re.compile(r"/(static/.*|account|users|groups|limits|docs|favicon\.ico|openapi\.json)?$")
     pages = {path for _, path in served if files.match(path)}
     assert listed == {(method, path) for method, path in served if path not in pages}
     assert ("GET", "/x/demo/hello") in listed
@@ -195,4 +195,4 @@ async def test_files_of_images_may_be_gone(make_app, part):
 async def test_enqueuing_lists_what_can_be_in_its_way(make_app):
     document = await described(make_app, QUEUE_ROUTES)
     post = document["paths"]["/api/v1/queue/{queue_id}/generate"]["post"]
-    assert {"200", "201", "401", "403", "404", "409", "413", "415", "422", "429"} == set(post["responses"])
+    assert {"200", "201", "401", "403", "404", "409", "413", "415", "422", "429", "503"} == set(post["responses"])

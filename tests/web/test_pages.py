@@ -88,13 +88,15 @@ class FakeHost:
         return json_response({"models": [{"key": "m", "name": NASTY}]})
 
     async def status(self, request: web.Request) -> web.Response:
-        return json_response({"queue": {"pending": 2, "in_progress": 1, "item_id": 5}})
+        counts = {"pending": 2, "in_progress": 1, "item_id": 5, "user_pending": 2, "user_in_progress": 1}
+        processor = {"is_started": True, "is_processing": True}
+        return json_response({"queue": {**counts, "user_paused": False}, "processor": processor})
 
     async def generate(self, request: web.Request) -> web.Response:
         self.asked.append(await request.json())
         if self.refuse:
             return json_response({"detail": self.refuse}, status=422)
-        return json_response({"enqueued": 1})
+        return json_response({"enqueued": 1, "requested": 1, "limited_by": None})
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         async with sse_response(request) as response:
@@ -150,6 +152,18 @@ async def test_pictures_show_and_new_ones_come_first_without_reloading(make_app,
     host.say("images_changed", added=["c.png"], deleted=["a.png"], updated=[])
     shown = "[...document.querySelectorAll('.tile')].map(t => t.dataset.name).join()"
     await page.until(f"{shown} == 'c.png,b.png'")
+    check(page, url)
+
+
+async def test_alone_the_badge_is_one_number_and_gone_when_nothing_waits(make_app, page):
+    host = FakeHost()
+    url = await serve(make_app, host)
+    await page.open(url)
+    await page.until("document.getElementById('queue-count').textContent == '3'")
+    assert await page.evaluate("document.getElementById('queue-open').ariaLabel") == "Queue, 3 pictures"
+    await page.until("document.getElementById('connection').textContent == 'live'")
+    host.say("queue_counts_changed", queue_id="default", pending=0, in_progress=0, is_started=True)
+    await page.until("!document.getElementById('queue-count').checkVisibility()")
     check(page, url)
 
 

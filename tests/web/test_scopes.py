@@ -95,6 +95,7 @@ def test_generating_and_retrying_need_generate_and_looking_up_by_post_is_reading
     assert unusual == {
         ("POST", "download"): "read",
         ("POST", "generate"): "generate",
+        ("POST", "enqueue_batch"): "generate",
         ("PUT", "retry_items_by_id"): "generate",
         ("POST", "items_by_ids"): "read",
         ("POST", "item_summaries_by_ids"): "read",

@@ -29,6 +29,7 @@ PUBLIC = {
     "GET /account",
     "GET /users",
     "GET /groups",
+    "GET /limits",
 }
 
 

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import rich_click as click
 
-from invoke_host.cli.commands.queue import token_option, url_option
-from invoke_host.cli.context import CliContext, pass_cli
-from invoke_host.cli.errors import ExitCode
+from invoke_host.cli.commands.queue.options import Host, on_host
+from invoke_host.cli.errors import CliError, ExitCode
 from invoke_host.cli.output import json_option, print_json
 
 
 @click.command()
-@click.argument("prompt")
+@click.argument("prompt", required=False)
+@click.option(
+    "--prompts",
+    "prompts_file",
+    type=click.File(encoding="utf-8"),
+    help="File with one prompt per line instead of PROMPT; `-` is standard input.",
+)
 @click.option(
     "-o",
     "--output",
@@ -31,19 +37,18 @@ from invoke_host.cli.output import json_option, print_json
 @click.option("--seed", type=int, help="The same seed gives the same picture; picture k uses seed + k.")
 @click.option("--scheduler", help="Sampler, such as `euler` or `dpmpp_2m`.")
 @click.option("--model", help="Key or name of a model.")
-@click.option("--count", type=click.IntRange(1, 1000), default=1, show_default=True, help="How many pictures.")
-@url_option
-@token_option
+@click.option(
+    "--count", type=click.IntRange(1, 10_000), default=1, show_default=True, help="How many pictures of each prompt."
+)
+@on_host
 @json_option
-@pass_cli
 def generate(
-    cli: CliContext,
+    host: Host,
     /,
-    prompt: str,
+    prompt: str | None,
+    prompts_file: IO[str] | None,
     output: Path,
     count: int,
-    url: str | None,
-    token: str | None,
     as_json: bool,
     **wish: Any,
 ) -> int:
@@ -51,14 +56,14 @@ def generate(
 
     Talks to the host that runs in the root folder, or to --url; if none runs, starts one for this call.
     """
+    prompts = _prompts(prompt, prompts_file)
     if output.suffix.lower() != ".png":
         raise click.BadParameter(f"{output}: pictures are PNG files; name it {output.with_suffix('.png').name}")
     if not output.absolute().parent.is_dir():
         raise click.BadParameter(f"{output}: there is no folder {output.absolute().parent}")
     names = {"negative": "negative_prompt", "cfg": "cfg_scale"}
-    body = {"positive_prompt": prompt, "count": count}
-    body |= {names.get(key, key): value for key, value in wish.items() if value is not None}
-    result = asyncio.run(_run(cli, url, token, body, output, quiet=as_json))
+    body = {**_making(prompts, count), **{names.get(k, k): value for k, value in wish.items() if value is not None}}
+    result = asyncio.run(_run(host, body, output, quiet=as_json))
     if as_json:
         print_json(result)
     else:
@@ -66,21 +71,52 @@ def generate(
             click.echo(image["file"])
     for failure in result["failed"]:
         click.echo(f"error: item {failure['item_id']} {failure['status']}: {failure['error'] or 'no reason'}", err=True)
-    if result["enqueued"] < count:
-        message = f"error: the queue is full: {result['enqueued']} of {count} pictures were enqueued; try again later"
-        click.echo(message, err=True)
-    return ExitCode.OK if len(result["images"]) >= count else ExitCode.FAILED
+    wanted = count * len(prompts)
+    if result["enqueued"] < wanted:
+        reason = _why_fewer(result["limited_by"])
+        click.echo(f"error: {reason}: {result['enqueued']} of {wanted} pictures were enqueued", err=True)
+    return ExitCode.OK if len(result["images"]) >= wanted else ExitCode.FAILED
 
 
-async def _run(
-    cli: CliContext, url: str | None, token: str | None, body: dict[str, Any], output: Path, *, quiet: bool
-) -> dict[str, Any]:
+def _prompts(prompt: str | None, file: IO[str] | None) -> list[str]:
+    """The one prompt, or those of the file, whose empty lines count for nothing."""
+    if (prompt is None) == (file is None):
+        raise click.UsageError("name a PROMPT, or --prompts FILE (one of the two)")
+    if file is None:
+        return [prompt or ""]
+    try:
+        found = [line.strip() for line in file if line.strip()]
+    except UnicodeDecodeError as error:
+        raise CliError(f"{file.name}: is not UTF-8 text ({error})", ExitCode.USAGE) from error
+    if not found:
+        raise CliError(f"{file.name}: holds no prompt", ExitCode.USAGE)
+    return found
+
+
+def _making(prompts: list[str], count: int) -> dict[str, Any]:
+    """The part of the request that says how many pictures of what."""
+    if len(prompts) == 1:
+        return {"positive_prompt": prompts[0], "count": count}
+    return {"data": [[{"field_name": "positive_prompt", "items": prompts}]], "count": count}
+
+
+def _why_fewer(limit: Mapping[str, Any] | None) -> str:
+    if limit is None:
+        return "the queue is full, try again later"
+    value = "" if limit.get("value") is None else f" ({limit['value']:g})"
+    resets = f", until {limit['resets_at']} UTC" if limit.get("resets_at") else ""
+    return f"the limit {limit['limit']}{value} is reached{resets}"
+
+
+async def _run(host: Host, body: dict[str, Any], output: Path, *, quiet: bool) -> dict[str, Any]:
     from invoke_host.cli.client import connect
     from invoke_host.cli.making import make
     from invoke_host.cli.progress import progress_bar
     from invoke_host.cli.running import found_or_started
 
-    with progress_bar(total=body["count"], enabled=not quiet) as changed:
-        async with found_or_started(cli.root, url) as found, connect(found, token) as client:
-            result = await make(client, body, output, changed)
-    return result
+    async with (
+        found_or_started(host.cli.root, host.url) as url,
+        connect(url, host.token, host.queue_id) as client,
+    ):
+        with progress_bar(enabled=not quiet, now=lambda: client.host_time) as changed:
+            return await make(client, body, output, changed)

@@ -17,6 +17,7 @@ from invoke_host.generation.protocol import (
     Credit,
     Frame,
     Heartbeat,
+    Previews,
     ProtocolError,
     Run,
     decode,
@@ -40,6 +41,7 @@ class Channel:
         self._jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
         self._known: set[str] = set()
         self._canceled: set[str] = set()
+        self._previewed: set[str] = set()
         self._credit_out = False
         self._state = threading.Lock()
 
@@ -81,11 +83,16 @@ class Channel:
         """Has the host asked to stop that job?"""
         return job_id in self._canceled
 
+    def wants_preview(self, job_id: str) -> bool:
+        """Does anybody want to see how that job goes?"""
+        return job_id in self._previewed
+
     def forget(self, job_id: str) -> None:
         """The job is over; a late cancel of it means nothing."""
         with self._state:
             self._known.discard(job_id)
             self._canceled.discard(job_id)
+            self._previewed.discard(job_id)
 
     def _listen(self) -> None:
         while True:
@@ -97,6 +104,9 @@ class Channel:
                 elif isinstance(frame, Cancel):
                     if frame.job_id in self._known:
                         self._canceled.add(frame.job_id)
+                elif isinstance(frame, Previews):
+                    if frame.job_id in self._known:
+                        (self._previewed.add if frame.wanted else self._previewed.discard)(frame.job_id)
                 else:
                     _die(f"unexpected {type(frame).__name__}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import queue
@@ -21,6 +22,7 @@ from invoke_host.generation.worker import devices
 from invoke_host.generation.worker.channel import Channel
 from invoke_host.generation.worker.encoding import Picture, save
 from invoke_host.generation.worker.loading import ModelShelf, is_out_of_memory, release_device_memory
+from invoke_host.generation.worker.previews import Previewer
 from invoke_host.generation.worker.prompt_cache import PromptCache
 from invoke_host.generation.worker.text_to_image import generate, native_size
 
@@ -78,13 +80,15 @@ class Engine:
         if not self._shelf.has(job.model):
             channel.send(JobProgress(job.id, 0, job.steps, "loading model"))
         model = self._shelf.get(job.model)
+        previewer = Previewer(model.projector, lambda: channel.wants_preview(job.id), job.width, job.height)
         pixels = generate(
             job,
             model,
             self._prompts,
             canceled=lambda: channel.is_canceled(job.id),
-            stepped=lambda step: channel.send(JobProgress(job.id, step, job.steps)),
+            stepped=lambda step: channel.send(JobProgress(job.id, step, job.steps, preview=previewer.take())),
             last_step=channel.grant,
+            previewer=previewer,
         )
         return Picture(job, 0, pixels, self._facts(job))
 
@@ -129,8 +133,8 @@ class Engine:
         if "CUDA error" in str(error):
             os._exit(EXIT_DEVICE_LOST)  # the CUDA context is dead; the host starts another worker and tries again
         if isinstance(error, OSError):
-            text = f"The picture could not be written: {error.strerror or error}."
-        else:
-            reason = str(error).strip().partition("\n")[0] or "no reason given"
-            text = f"The picture could not be made: {type(error).__name__}: {reason}"
+            code = "no_space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "storage_failed"
+            return JobFailed(job.id, code, f"The picture could not be written: {error.strerror or error}.")
+        reason = str(error).strip().partition("\n")[0] or "no reason given"
+        text = f"The picture could not be made: {type(error).__name__}: {reason}"
         return JobFailed(job.id, ExecutionError.code, text)

@@ -14,6 +14,7 @@ from diffusers import StableDiffusionPipeline
 
 from invoke_host.api import ModelOffer, ModelUnusable
 from invoke_host.generation.worker.devices import Place
+from invoke_host.generation.worker.projection import Projector
 from invoke_host.models.layout import FolderFacts, inspect_folder
 
 # Bars of "Loading pipeline components" would fill the host's log.
@@ -23,11 +24,12 @@ transformers.utils.logging.disable_progress_bar()
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A pipeline on its device, and the scheduler configuration that came with it."""
+    """A pipeline on its device, the scheduler configuration that came with it, and what makes previews of it."""
 
     pipeline: StableDiffusionPipeline
     scheduler_config: dict[str, Any]
     facts: FolderFacts
+    projector: Projector
 
 
 class ModelShelf:
@@ -95,7 +97,7 @@ class ModelShelf:
             raise ModelUnusable(f"The model {offer.name!r} can't be loaded: {reason}") from error
         pipeline.set_progress_bar_config(disable=True)
         pipeline.to(self._place.name)
-        return LoadedModel(pipeline, dict(pipeline.scheduler.config), facts)
+        return LoadedModel(pipeline, dict(pipeline.scheduler.config), facts, Projector(pipeline.vae))
 
 
 def release_device_memory(place: Place) -> None:

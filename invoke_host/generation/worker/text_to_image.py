@@ -14,6 +14,7 @@ from invoke_host.api import Canceled, ExecutionError, Job
 from invoke_host.faults import failpoint
 from invoke_host.generation.worker import samplers
 from invoke_host.generation.worker.loading import LoadedModel
+from invoke_host.generation.worker.previews import Previewer
 from invoke_host.generation.worker.prompt_cache import PromptCache
 
 Pixels = npt.NDArray[np.uint8]
@@ -32,11 +33,13 @@ def generate(
     canceled: Callable[[], bool],
     stepped: Callable[[int], None],
     last_step: Callable[[], None],
+    previewer: Previewer | None = None,
 ) -> Pixels:
     """`(height, width, 3)` pixels at the native size.
 
     `canceled` is asked before and after every UNet call; `stepped(n)` hears that n of `job.steps` are done; `last_step`
-    is called once, when the last UNet call is about to begin.
+    is called once, when the last UNet call is about to begin. `previewer` watches the sampler; pictures are the same
+    without it.
 
     Raises:
         Canceled: `canceled` said so.
@@ -48,6 +51,8 @@ def generate(
     pipeline.scheduler = samplers.build(
         job.scheduler, model.scheduler_config, seed=job.seed, steps=job.steps, dtype=dtype
     )
+    if previewer is not None:
+        previewer.watch(pipeline.scheduler)
     guided = job.cfg_scale > 1
     embeds = prompts.embedding(model, job.positive_prompt)
     negative = prompts.embedding(model, job.negative_prompt) if guided else None

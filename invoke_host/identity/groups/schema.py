@@ -59,13 +59,14 @@ class GroupPatch(BaseModel):
 
 
 class MemberDTO(BaseModel):
-    """A user in a group."""
+    """A user in a group. `provider`: the login provider that put them in; null: an administrator did."""
 
     user_id: str
     email: str
     display_name: str | None
     is_active: bool
     added_at: str
+    provider: str | None
 
 
 class MemberPage(BaseModel):

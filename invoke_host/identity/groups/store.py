@@ -27,13 +27,14 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A user in a group."""
+    """A user in a group. `provider`: the login provider that put them in; None: an administrator did."""
 
     user_id: str
     email: str
     display_name: str | None
     is_active: bool
     added_at: str
+    provider: str | None
 
 
 def name_key(name: str) -> str:
@@ -47,6 +48,12 @@ def by_id(conn: Connection, group_id: str) -> Group:
     if row is None:
         raise unknown(group_id)
     return _group(row)
+
+
+def by_name(conn: Connection, name: str) -> Group | None:
+    """The group of that name in any case, or None."""
+    row = conn.execute(_GROUPS.where(groups.c.name_key == name_key(name))).one_or_none()
+    return None if row is None else _group(row)
 
 
 def page(conn: Connection, *, search: str, after: str, limit: int) -> tuple[list[Group], int]:
@@ -96,7 +103,14 @@ def remove(conn: Connection, group_id: str) -> None:
 def members(conn: Connection, group_id: str, *, after: str, limit: int) -> list[Member]:
     """Members in the order of their e-mail addresses, those behind the address `after`."""
     query = (
-        select(users.c.id, users.c.email, users.c.display_name, users.c.is_active, group_members.c.added_at)
+        select(
+            users.c.id,
+            users.c.email,
+            users.c.display_name,
+            users.c.is_active,
+            group_members.c.added_at,
+            group_members.c.provider,
+        )
         .join(group_members, group_members.c.user_id == users.c.id)
         .where(group_members.c.group_id == group_id, users.c.email > after)
         .order_by(users.c.email)
@@ -106,11 +120,14 @@ def members(conn: Connection, group_id: str, *, after: str, limit: int) -> list[
 
 
 def add_member(conn: Connection, group_id: str, user_id: str, *, now: str) -> bool:
-    """Put a user into the group; False if they are in it already."""
-    if conn.execute(_membership(group_id, user_id).with_for_update()).first() is not None:
-        return False
-    conn.execute(insert(group_members).values(group_id=group_id, user_id=user_id, added_at=now))
-    return True
+    """Put a user into the group, as an administrator's own doing; False if they are in it by that already."""
+    row = conn.execute(_membership(group_id, user_id).with_for_update()).first()
+    if row is None:
+        conn.execute(insert(group_members).values(group_id=group_id, user_id=user_id, added_at=now))
+        return True
+    this = (group_members.c.group_id == group_id, group_members.c.user_id == user_id)
+    conn.execute(update(group_members).where(*this).values(provider=None))
+    return row.provider is not None
 
 
 def remove_member(conn: Connection, group_id: str, user_id: str) -> bool:
@@ -147,8 +164,8 @@ def _group(row: Sequence[Any]) -> Group:
     return Group(*row)
 
 
-def _membership(group_id: str, user_id: str) -> Select[str]:
-    return select(group_members.c.user_id).where(
+def _membership(group_id: str, user_id: str) -> Select[str | None]:
+    return select(group_members.c.provider).where(
         group_members.c.group_id == group_id, group_members.c.user_id == user_id
     )
 

@@ -23,5 +23,6 @@ group_members = Table(
     Column("group_id", String(36), ForeignKey("groups.id"), primary_key=True),
     Column("user_id", String(36), ForeignKey("users.id"), primary_key=True),
     Column("added_at", Timestamp, nullable=False),
+    Column("provider", String(64)),  # who put them in and may take them out; NULL: an administrator
     Index("ix_group_members_user_id", "user_id"),
 )

@@ -13,6 +13,7 @@ from typing import Literal
 from structlog.typing import FilteringBoundLogger
 
 from invoke_host.api import Authenticated, AuthOutcome, AuthProvider, LoginContext, Rejected, Secret, Unavailable
+from invoke_host.identity.outages import Outages
 from invoke_host.identity.promptly import within
 
 
@@ -26,8 +27,10 @@ class PasswordChain:
         log: FilteringBoundLogger,
         on_unavailable: Literal["stop", "next"],
         timeout_s: float,
+        outages: Outages | None = None,
     ) -> None:
         self._providers = tuple(providers)
+        self._outages = outages
         self._log = log
         self._on_unavailable = on_unavailable
         self._timeout_s = timeout_s
@@ -40,6 +43,8 @@ class PasswordChain:
         for provider in self._providers:
             left_s = deadline - loop.time()
             outcome = await self._judgement(provider, name, password, LoginContext(peer, max(0.0, left_s)))
+            if self._outages is not None:
+                self._outages.heard(provider.name, outcome)
             if outcome is None:
                 continue
             if not isinstance(outcome, Unavailable):

@@ -6,6 +6,7 @@ way to it has the same steps: one transaction before the provider is asked, one 
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -33,6 +34,7 @@ from invoke_host.identity.login.devices import Devices
 from invoke_host.identity.login.failures import Failure, Reason
 from invoke_host.identity.login.limits import usable_name, usable_password
 from invoke_host.identity.login.throttle import Throttle, Ticket, address_key, keys_of
+from invoke_host.identity.outages import Outages
 from invoke_host.identity.sessions.service import IssuedToken, SessionService
 from invoke_host.identity.sessions.store import Session
 from invoke_host.identity.users import store as users_store
@@ -40,6 +42,10 @@ from invoke_host.identity.users.model import User
 from invoke_host.identity.users.service import UserService
 from invoke_host.identity.users.values import NotLinked, UserDisabled
 from invoke_host.storage import Storage
+
+#: Logins that are worked on at one time, but for the wait for providers: a hundred that come at once, or that a silent
+#: directory lets go at once, would else all stand before everybody else's next request.
+AT_ONCE = 2
 
 #: What everybody is told whose login fails.
 REFUSED = "Incorrect email or password"
@@ -100,8 +106,11 @@ class PasswordLogin:
         on_unavailable: Literal["stop", "next"],
         timeout_s: float,
         auto_create: bool,
+        outages: Outages | None = None,
     ) -> None:
-        self._chain = PasswordChain(providers, log=log, on_unavailable=on_unavailable, timeout_s=timeout_s)
+        self._chain = PasswordChain(
+            providers, log=log, on_unavailable=on_unavailable, timeout_s=timeout_s, outages=outages
+        )
         self._users = users
         self._sessions = sessions
         self._throttle = throttle
@@ -110,6 +119,7 @@ class PasswordLogin:
         self._storage = storage
         self._devices = Devices(sessions.ring, clock)
         self._auto_create = auto_create
+        self._gate = asyncio.Semaphore(AT_ONCE)
 
     async def login(self, attempt: Attempt) -> LoggedIn:
         """Begin a session.
@@ -119,15 +129,17 @@ class PasswordLogin:
             TooManyRequests: too many failures before this one; the password was not looked at.
             ServiceUnavailable: no provider that could know says yes or no.
         """
-        if not (usable_name(attempt.name) and usable_password(attempt.password.reveal())):
-            raise await self._unusable(attempt)
-        begun = await self._begin(attempt)
+        async with self._gate:
+            if not (usable_name(attempt.name) and usable_password(attempt.password.reveal())):
+                raise await self._unusable(attempt)
+            begun = await self._begin(attempt)
         outcome = await self._chain.ask(attempt.name, attempt.password, attempt.address)
-        if isinstance(outcome, Unavailable):
-            raise await self._unavailable(begun, outcome)
-        if not isinstance(outcome, Authenticated):
-            raise await self._refused(begun.failure("bad_credentials"))
-        return await self._admit(begun, outcome.identity)
+        async with self._gate:
+            if isinstance(outcome, Unavailable):
+                raise await self._unavailable(begun, outcome)
+            if not isinstance(outcome, Authenticated):
+                raise await self._refused(begun.failure("bad_credentials"))
+            return await self._admit(begun, outcome.identity)
 
     async def _begin(self, attempt: Attempt) -> _Begun:
         before = await self._storage.read(users_store.by_email, fold_login(attempt.name))

@@ -17,6 +17,7 @@ from invoke_host.identity.login.password import Attempt, LoggedIn, PasswordLogin
 from invoke_host.identity.login.setup import FirstAdmin
 from invoke_host.identity.login.setup_code import SetupCode
 from invoke_host.identity.login.throttle import Throttle
+from invoke_host.identity.outages import Outages
 from invoke_host.identity.sessions import store as sessions_store
 from invoke_host.identity.sessions.service import SessionService
 from invoke_host.identity.users.service import UserService
@@ -40,6 +41,7 @@ class LoginService:
         timeout_s: float = 10.0,
         auto_create: bool = True,
         setup_code: SetupCode | None = None,
+        outages: Outages | None = None,
     ) -> None:
         self.users = users
         self.sessions = sessions
@@ -61,6 +63,7 @@ class LoginService:
             on_unavailable=on_unavailable,
             timeout_s=timeout_s,
             auto_create=auto_create,
+            outages=outages,
         )
 
     @property

@@ -22,13 +22,14 @@ class Known:
 
     user: User
     login: str
+    blocked: bool = False
 
 
 @quick
 def known(conn: Connection, provider: str, subject: str) -> Known | None:
     """Who that is here; None if nobody."""
     row = _KNOWN.first(conn, {"provider_": provider, "subject_": subject})
-    return None if row is None else Known(user_of(row), row[len(USER_COLUMNS)])
+    return None if row is None else Known(user_of(row), row[len(USER_COLUMNS)], row[len(USER_COLUMNS) + 1] is not None)
 
 
 def identity(conn: Connection, provider: str, subject: str) -> str | None:
@@ -46,6 +47,7 @@ def identities_of(conn: Connection, user_id: str) -> list[Linked]:
             identities.c.login,
             identities.c.created_at,
             identities.c.last_login_at,
+            identities.c.blocked_at,
         )
         .where(identities.c.user_id == user_id)
         .order_by(identities.c.created_at, identities.c.provider, identities.c.subject)
@@ -59,16 +61,27 @@ def subjects(conn: Connection, provider: str, user_id: str) -> list[str]:
     return list(conn.scalars(mine.order_by(identities.c.created_at, identities.c.subject)))
 
 
-def link(conn: Connection, user_id: str, provider: str, subject: str, login: str, *, now: str) -> None:
-    """Let that identity be this user. A linked one violates the primary key: ask `identity` first."""
+def link(
+    conn: Connection, user_id: str, provider: str, subject: str, login: str, *, now: str, vouched: bool = False
+) -> None:
+    """Let that identity be this user; `vouched`: the provider itself has just said so.
+
+    A linked one violates the primary key: ask `identity` first.
+    """
     row = {"provider": provider, "subject": subject, "user_id": user_id, "login": login[:MAX_LOGIN]}
-    conn.execute(insert(identities).values(**row, created_at=now))
+    conn.execute(insert(identities).values(**row, created_at=now, checked_at=now if vouched else None))
 
 
 def rename(conn: Connection, provider: str, subject: str, login: str) -> None:
     """Note what the provider calls them now."""
     this = (identities.c.provider == provider, identities.c.subject == subject)
     conn.execute(update(identities).where(*this).values(login=login[:MAX_LOGIN]))
+
+
+def unblock(conn: Connection, provider: str, subject: str, *, now: str) -> None:
+    """The provider vouches for them, as of now."""
+    this = (identities.c.provider == provider, identities.c.subject == subject)
+    conn.execute(update(identities).where(*this).values(checked_at=now, blocked_at=None))
 
 
 def unlink(conn: Connection, user_id: str, provider: str, subject: str) -> bool:
@@ -83,7 +96,7 @@ def unlink_all(conn: Connection, user_id: str) -> None:
 
 
 _KNOWN = PreparedSelect(
-    select(*USER_COLUMNS, identities.c.login)
+    select(*USER_COLUMNS, identities.c.login, identities.c.blocked_at)
     .join(identities, identities.c.user_id == users.c.id)
     .where(
         identities.c.provider == bindparam("provider_", type_=identities.c.provider.type),

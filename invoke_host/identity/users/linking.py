@@ -7,7 +7,7 @@ could choose somebody else's.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from sqlalchemy import Connection, select
 
@@ -15,12 +15,13 @@ from invoke_host import ids
 from invoke_host.api import BadRequest, Conflict, Identity, NotFound
 from invoke_host.audit.record import Origin, Target, append
 from invoke_host.identity.emails import valid_email
+from invoke_host.identity.groups import told
 from invoke_host.identity.sessions import store as sessions
 from invoke_host.identity.tables import users
 from invoke_host.identity.users import identities, rules, store
 from invoke_host.identity.users.changes import target
-from invoke_host.identity.users.identities import MAX_LOGIN, Known
 from invoke_host.identity.users.model import User
+from invoke_host.identity.users.news import login_of, new_address
 from invoke_host.identity.users.passwords import Passwords
 from invoke_host.identity.users.values import Linked, cleaned_name, system_refuses, unknown_user
 
@@ -99,15 +100,27 @@ class Linking:
         if not before.is_active:
             return Settled(before)
         after, kept = _as_told(conn, before, identity)
+        after = replace(after, email=new_address(conn, before, identity) or before.email)
         if after != before:
             after = replace(after, updated_at=now)
-            store.change(conn, after.id, {"display_name": after.display_name, "is_admin": after.is_admin}, now=now)
-        login = _login(identity)
+            names = ("display_name", "is_admin", "email")
+            store.change(conn, after.id, {name: getattr(after, name) for name in names}, now=now)
+        if identity.host_groups is not None:
+            told.apply(conn, identity.provider, after.id, after.email, identity.host_groups, origin, now=now)
+        identities.unblock(conn, identity.provider, identity.subject, now=now)
+        if known.blocked:
+            details = {"provider": identity.provider, "subject": identity.subject}
+            append(conn, origin, "identity.unblock", target(after), details=details, now=now)
+        login = login_of(identity)
         if login and login != known.login:
             identities.rename(conn, identity.provider, identity.subject, login)
-        if after.is_admin != before.is_admin:
-            details = {"is_admin": {"from": before.is_admin, "to": after.is_admin}, "provider": identity.provider}
-            append(conn, origin, "user.change", target(after), details=details, now=now)
+        changed = [name for name in ("is_admin", "email") if getattr(after, name) != getattr(before, name)]
+        if changed:
+            news: dict[str, Any] = {
+                name: {"from": getattr(before, name), "to": getattr(after, name)} for name in changed
+            }
+            news["provider"] = identity.provider
+            append(conn, origin, "user.change", target(after), details=news, now=now)
         return Settled(after, kept)
 
     def refused(self, conn: Connection, identity: Identity, reason: Refusal, origin: Origin, *, now: str) -> None:
@@ -120,6 +133,11 @@ class Linking:
         }
         what = Target("identity", None, identity.login or identity.subject)
         append(conn, origin, "identity.refused", what, outcome="refused", details=details, now=now)
+
+    def kept_address(self, conn: Connection, identity: Identity, user: User, origin: Origin, *, now: str) -> None:
+        """Note that the address which the provider tells is somebody else's."""
+        details = {"provider": identity.provider, "reason": "email_taken", "email": identity.email}
+        append(conn, origin, "user.change", target(user), outcome="refused", details=details, now=now)
 
     def kept_admin(self, conn: Connection, identity: Identity, user: User, origin: Origin, *, now: str) -> None:
         """Note that the provider's word about the last administrator was not followed."""
@@ -140,9 +158,12 @@ class Linking:
         name = cleaned_name(identity.display_name)
         user = User(user_id, email, name, identity.admin is True, True, now, now, None, 0)
         store.add(conn, user)
-        identities.link(conn, user_id, identity.provider, identity.subject, _login(identity), now=now)
+        login = login_of(identity)
+        identities.link(conn, user_id, identity.provider, identity.subject, login, now=now, vouched=True)
         details = {"is_admin": user.is_admin, "provider": identity.provider, "subject": identity.subject}
         append(conn, origin, "user.create", target(user), details=details, now=now)
+        if identity.host_groups is not None:
+            told.apply(conn, identity.provider, user.id, user.email, identity.host_groups, origin, now=now)
         return Settled(user)
 
 
@@ -153,20 +174,9 @@ def refusal(identity: Identity) -> Refusal | None:
     return None
 
 
-def news(known: Known, identity: Identity) -> bool:
-    """Whether the provider says something that is not in the database yet."""
-    name, login = cleaned_name(identity.display_name), _login(identity)
-    return (
-        (name is not None and name != known.user.display_name)
-        or (login != "" and login != known.login)
-        or (identity.admin is not None and identity.admin != known.user.is_admin)
-    )
-
-
-def only_admin_kept(conn: Connection, known: Known, identity: Identity) -> bool:
-    """Whether all news is that the last administrator should be none: nothing can come of that yet."""
-    agreed = replace(identity, admin=None)
-    return known.user.is_admin and not news(known, agreed) and not _another_admin(conn, known.user.id)
+def is_last_admin(conn: Connection, user: User) -> bool:
+    """Whether they administrate and nobody else could: a provider's word against that is not followed."""
+    return user.is_admin and not _another_admin(conn, user.id)
 
 
 def _as_told(conn: Connection, before: User, identity: Identity) -> tuple[User, bool]:
@@ -180,10 +190,6 @@ def _another_admin(conn: Connection, user_id: str) -> bool:
     return (
         conn.execute(select(users.c.id).where(store.ACTIVE_ADMIN, users.c.id != user_id).limit(1)).first() is not None
     )
-
-
-def _login(identity: Identity) -> str:
-    return identity.login.replace("\0", "")[:MAX_LOGIN]
 
 
 def _address(identity: Identity, user_id: str) -> str:

@@ -153,13 +153,17 @@ class LinkBody(BaseModel):
 
 
 class IdentityDTO(BaseModel):
-    """Who a user is at a login provider; `login` as the provider last told it."""
+    """Who a user is at a login provider; `login` as the provider last told it.
+
+    `blocked_at`: since when the provider says that they may not log in; null: it does not.
+    """
 
     provider: str
     subject: str
     login: str
     created_at: str
     last_login_at: str | None
+    blocked_at: str | None
 
 
 def identity_dto(linked: Linked) -> dict[str, Any]:
@@ -170,4 +174,5 @@ def identity_dto(linked: Linked) -> dict[str, Any]:
         "login": linked.login,
         "created_at": linked.created_at,
         "last_login_at": linked.last_login_at,
+        "blocked_at": linked.blocked_at,
     }

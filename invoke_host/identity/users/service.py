@@ -13,9 +13,9 @@ import structlog
 from structlog.typing import FilteringBoundLogger
 
 from invoke_host.api import BadRequest, FieldProblem, Identity, PasswordAccounts, StorageConflict
-from invoke_host.audit.record import Origin
+from invoke_host.audit.record import HOST, Origin
 from invoke_host.clock import Clock, timestamp
-from invoke_host.identity.users import checks, identities, linking, store
+from invoke_host.identity.users import checks, linking, news, store
 from invoke_host.identity.users.changes import SETUP_DONE, Also, Changes
 from invoke_host.identity.users.leaving import Leaving
 from invoke_host.identity.users.linking import Linking, Refusal, Settled
@@ -37,9 +37,6 @@ from invoke_host.identity.users.values import (
 )
 from invoke_host.ownership import Owned, Share
 from invoke_host.storage import Storage
-
-#: Nobody in particular: what the host does because a login provider says so.
-HOST = Origin(None, "", "host")
 
 
 class UserService:
@@ -174,21 +171,19 @@ class UserService:
             NotLinked: nobody here; an administrator finds it in the audit log, to link it.
             UserDisabled: they were deactivated.
         """
-        known = (
-            None
-            if linking.refusal(identity)
-            else await self.storage.read(identities.known, identity.provider, identity.subject)
-        )
-        if known is not None:
-            if known.user.is_system:
+        seen = None if linking.refusal(identity) else await self.storage.read(news.look, identity)
+        if seen is not None:
+            if seen.user.is_system:
                 raise await self._refused(identity, "system", origin)
-            if not known.user.is_active:
-                raise UserDisabled(known.user.id)
-            if not linking.news(known, identity):
-                return known.user
-            if await self.storage.read(linking.only_admin_kept, known, identity):
-                await self._note_kept(identity, known.user, origin)
-                return known.user
+            if not seen.user.is_active:
+                raise UserDisabled(seen.user.id)
+            if seen.email_taken:
+                await self._note_kept_address(identity, seen.user, origin)
+            if not seen.news and not seen.role:
+                return seen.user
+            if not seen.news and await self.storage.read(linking.is_last_admin, seen.user):
+                await self._note_kept(identity, seen.user, origin)
+                return seen.user
         settled = linking.refusal(identity) or await self._settle(identity, origin, auto_create=auto_create)
         if not isinstance(settled, Settled):
             raise await self._refused(identity, settled, origin)
@@ -210,14 +205,20 @@ class UserService:
             raise still_taken(self.provider, checked.email) from error
 
     async def _settle(self, identity: Identity, origin: Origin, *, auto_create: bool) -> Settled | Refusal:
-        return await self.storage.write(
-            self._linking.settle, identity, origin, auto_create=auto_create, now=self._now()
-        )
+        unit = self._linking.settle
+        try:
+            return await self.storage.write(unit, identity, origin, auto_create=auto_create, now=self._now())
+        except StorageConflict:  # an administrator made or removed the same group at the same time
+            return await self.storage.write(unit, identity, origin, auto_create=auto_create, now=self._now())
 
     async def _refused(self, identity: Identity, reason: Refusal, origin: Origin) -> NotLinked:
         if self._seldom.now((identity.provider, identity.subject[:255], reason)):
             await self.storage.write(self._linking.refused, identity, reason, origin, now=self._now())
         return NotLinked(reason)
+
+    async def _note_kept_address(self, identity: Identity, user: User, origin: Origin) -> None:
+        if self._seldom.now((identity.provider, identity.subject, "email_taken")):
+            await self.storage.write(self._linking.kept_address, identity, user, origin, now=self._now())
 
     async def _note_kept(self, identity: Identity, user: User, origin: Origin) -> None:
         if self._seldom.now((identity.provider, identity.subject, "last_admin")):

@@ -109,7 +109,7 @@ def logged_in(conn: Connection, user_id: str, provider: str, subject: str, now: 
     conn.execute(
         update(identities)
         .where(identities.c.provider == provider, identities.c.subject == subject, identities.c.user_id == user_id)
-        .values(last_login_at=now)
+        .values(last_login_at=now, checked_at=now, blocked_at=None)
     )
 
 

@@ -68,13 +68,14 @@ Content: TypeAlias = Keep | Transfer | Purge
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """An identity at a login provider, and what it was last called there."""
+    """An identity at a login provider, what it was last called there, and since when the provider says no."""
 
     provider: str
     subject: str
     login: str
     created_at: str
     last_login_at: str | None
+    blocked_at: str | None = None
 
 
 class NotLinked(NotAuthenticated):
@@ -108,7 +109,12 @@ def display_name_of(text: str | None) -> str | None:
 
 def cleaned_name(text: str) -> str | None:
     """A display name from a login provider: what can't be shown is left out instead of refused."""
-    return _CONTROLS.sub("", text).strip()[:MAX_DISPLAY_NAME].strip() or None
+    return cleaned_line(text)[:MAX_DISPLAY_NAME].strip() or None
+
+
+def cleaned_line(text: str) -> str:
+    """The text on one line, without what can't be shown and outer blanks."""
+    return _CONTROLS.sub("", text).strip()
 
 
 def unknown_user(user_id: str) -> NotFound:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from sqlalchemy import Connection
 
@@ -19,6 +20,7 @@ def status_changed(conn: Connection, item: QueueItem, *, now: str, image_names: 
         "batch_id": item.batch_id,
         "status": item.status,
         "status_sequence": item.status_sequence,
+        "attempt": item.attempt,
         "device": item.device,
         "error_type": item.error_type,
         "error_message": item.error_message,
@@ -34,7 +36,18 @@ def status_changed(conn: Connection, item: QueueItem, *, now: str, image_names: 
     events.append(conn, "queue_item_status_changed", payload, UserId(item.user_id), now=now)
 
 
-def items_changed(conn: Connection, items: Iterable[QueueItem], change: str, *, now: str) -> None:
+class Owned(Protocol):
+    """What is asked of items of which many change at once."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def user_id(self) -> str: ...
+    @property
+    def queue_id(self) -> str: ...
+
+
+def items_changed(conn: Connection, items: Iterable[Owned], change: str, *, now: str) -> None:
     """Many items at once were `canceled`, `deleted` or `retried`: one event for each owner and queue."""
     groups: dict[tuple[str, str], list[int]] = {}
     for item in items:

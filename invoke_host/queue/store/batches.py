@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import Connection, delete, exists, or_, select
+from sqlalchemy import Connection, Text, bindparam, delete, exists, or_, select
 
 from invoke_host.api import BackgroundTask
 from invoke_host.clock import Clock, timestamp
+from invoke_host.queue.store.sql import among, as_list
 from invoke_host.queue.tables import batches, queue_items
-from invoke_host.storage import Storage
+from invoke_host.storage import PreparedWrite, Storage
 
 #: How long a repeated request is answered like the first one, even if its items are gone.
 KEY_LIFE = timedelta(days=1)
@@ -18,15 +19,22 @@ KEY_LIFE = timedelta(days=1)
 #: Batches looked at in one step.
 STEP = 500
 
-_HAS_ITEMS = exists().where(queue_items.c.batch_id == batches.c.id)
+_HAS_ITEMS = exists(select(queue_items.c.id).where(queue_items.c.batch_id == batches.c.id))
 
 
 def forget_empty(conn: Connection, batch_ids: Sequence[str], *, forget_before: str) -> None:
     """Remove those of the batches that have no items, unless a key younger than `forget_before` needs them."""
-    if not batch_ids:
-        return
-    unneeded = or_(batches.c.idempotency_key.is_(None), batches.c.created_at < forget_before)
-    conn.execute(delete(batches).where(batches.c.id.in_(batch_ids), unneeded, ~_HAS_ITEMS))
+    if batch_ids:
+        _FORGET.run(conn, {"ids_": as_list(batch_ids), "before_": forget_before})
+
+
+_FORGET = PreparedWrite(
+    delete(batches).where(
+        among(batches.c.id, bindparam("ids_", type_=Text)),
+        or_(batches.c.idempotency_key.is_(None), batches.c.created_at < bindparam("before_")),
+        ~_HAS_ITEMS,
+    )
+)
 
 
 def prune_task(storage: Storage, clock: Clock, interval_s: float = 6 * 3600.0) -> BackgroundTask:

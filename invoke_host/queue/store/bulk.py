@@ -1,15 +1,17 @@
-"""Canceling and deleting items, one or many, in steps short enough that other writers get their turn.
+"""Canceling and deleting items, one or many. Each function is one step: it holds the writer for a few milliseconds.
 
 Canceling wins over everything: the item is canceled in the row at once and its lease token is gone, so whatever the
-worker still does can't be stored. The dispatcher notices and stops the work.
+worker still does can't be stored. The dispatcher notices and stops the work. How many statements a step takes does not
+depend on how many items it changes, but for those that run, of which there are as many as devices.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from functools import lru_cache
+from operator import itemgetter
 
-from sqlalchemy import ColumnElement, Connection, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Text, bindparam, delete, or_, select, update
 
 from invoke_host.access.engine import AccessEngine
 from invoke_host.api import Actor, Forbidden
@@ -17,65 +19,29 @@ from invoke_host.queue.access import CANCEL, DELETE
 from invoke_host.queue.store.active import owner_is_active
 from invoke_host.queue.store.announce import items_changed, status_changed
 from invoke_host.queue.store.batches import forget_empty
-from invoke_host.queue.store.counters import Tally, forget_empty_destinations
-from invoke_host.queue.store.items import (
-    ITEM_COLUMNS,
-    TERMINAL,
-    UNINDEXED_ID,
-    QueueItem,
-    Status,
-    has_status,
-    queue_item,
-    unindexed,
-)
+from invoke_host.queue.store.counters import forget_empty_destinations, forget_empty_queues
+from invoke_host.queue.store.items import ITEM_COLUMNS, TERMINAL, QueueItem, Status, has_status, queue_item
+from invoke_host.queue.store.leaving import COLUMNS, Leaver, Leaving
 from invoke_host.queue.store.reads import unknown_item
+from invoke_host.queue.store.sql import among, as_list
+from invoke_host.queue.store.state import lock_line
 from invoke_host.queue.tables import queue_items
+from invoke_host.storage import PreparedSelect, PreparedWrite
 
-#: Items changed in one transaction.
-STEP = 500
+UNFINISHED: tuple[Status, ...] = ("pending", "in_progress")
 
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which items of a queue: in one of `statuses`, and of these batches or this destination where those are given.
-
-    `after` and `through` bound the ids: what is enqueued while a long operation runs is not part of it.
-    """
-
-    queue_id: str
-    statuses: tuple[Status, ...]
-    batch_ids: tuple[str, ...] | None = None
-    destination: str | None = None
-    after: int = 0
-    through: int = 2**62
-
-    @property
-    def unfinished(self) -> bool:
-        """True if it is about items that wait or run, and no others."""
-        return not set(self.statuses) & set(TERMINAL)
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """How many items one step changed, and what is left to look at; None at the end."""
-
-    count: int
-    rest: Selection | None
-
-
-def newest_id(conn: Connection) -> int:
-    """The id up to which an operation that begins now goes."""
-    return conn.execute(select(func.max(queue_items.c.id))).scalar() or 0
+_ID = itemgetter(0)
 
 
 def cancel_one(
     conn: Connection, access: AccessEngine, actor: Actor, queue_id: str, item_id: int, *, now: str
 ) -> QueueItem:
     """Cancel an item; one that is finished stays as it is. Raises NotFound or Forbidden."""
+    lock_line(conn)
     item = _permitted_one(conn, access, actor, CANCEL.name, queue_id, item_id)
     if item.status in TERMINAL:
         return item
-    return cancel_items(conn, [item], now=now)[0]
+    return _cancel_one(conn, Leaver.of(item), now=now)
 
 
 def delete_one(
@@ -85,16 +51,55 @@ def delete_one(
 
     Raises NotFound or Forbidden.
     """
+    lock_line(conn)
     item = _permitted_one(conn, access, actor, DELETE.name, queue_id, item_id)
-    _delete(conn, [item], now=now)
-    forget_empty(conn, [item.batch_id], forget_before=forget_before)
+    remove(conn, [Leaver.of(item)], forget_before=forget_before, now=now)
 
 
-def cancel_step(conn: Connection, access: AccessEngine, actor: Actor, which: Selection, *, now: str) -> Step:
-    """Cancel the next items of a selection of unfinished ones that the actor may cancel."""
-    items = _select(conn, access.predicate(actor, CANCEL.name), which)
-    cancel_items(conn, items, now=now)
-    return _step(items, which)
+def cancel_step(
+    conn: Connection,
+    access: AccessEngine,
+    actor: Actor,
+    ids: Sequence[int],
+    statuses: Sequence[Status],
+    *,
+    now: str,
+) -> int:
+    """Cancel those of the items that are in one of these (unfinished) statuses and that the actor may cancel.
+
+    Returns how many it canceled.
+    """
+    lock_line(conn)
+    return cancel(conn, _still(conn, access.predicate(actor, CANCEL.name), ids, statuses), now=now)
+
+
+def delete_step(
+    conn: Connection,
+    access: AccessEngine,
+    actor: Actor,
+    ids: Sequence[int],
+    statuses: Sequence[Status],
+    *,
+    forget_before: str,
+    now: str,
+) -> int:
+    """Remove those of the items that are in one of these statuses and that the actor may delete; pictures stay.
+
+    Batches that are left without items go too, unless an idempotency key younger than `forget_before` needs them.
+    Returns how many items it removed.
+    """
+    lock_line(conn)
+    found = _still(conn, access.predicate(actor, DELETE.name), ids, statuses)
+    return remove(conn, found, forget_before=forget_before, now=now)
+
+
+def cancel_of_user(conn: Connection, user_id: str, *, now: str) -> int:
+    """Cancel all that waits or runs of a user; returns how many items. In one piece, so that none begins meanwhile."""
+    lock_line(conn)
+    return sum(
+        cancel(conn, [Leaver(*row) for row in _OF_USER[status].all(conn, {"user_id_": user_id})], now=now)
+        for status in UNFINISHED
+    )
 
 
 def cancel_forsaken(conn: Connection, *, now: str) -> int:
@@ -103,111 +108,123 @@ def cancel_forsaken(conn: Connection, *, now: str) -> int:
     Whoever deactivates users through the host cancels their work in the same transaction; this is for rows that were
     changed in any other way.
     """
-    query = select(*ITEM_COLUMNS).where(has_status("in_progress"), ~owner_is_active(queue_items.c.user_id))
-    items = [queue_item(row) for row in conn.execute(query.order_by(queue_items.c.id).with_for_update())]
-    return len(cancel_items(conn, items, now=now))
+    lock_line(conn)
+    return cancel(conn, [Leaver(*row) for row in _FORSAKEN.all(conn, {})], now=now)
 
 
-def delete_step(
-    conn: Connection, access: AccessEngine, actor: Actor, which: Selection, *, forget_before: str, now: str
-) -> Step:
-    """Remove the next items of a selection that the actor may delete; their pictures stay.
+def cancel(conn: Connection, items: Sequence[Leaver], *, now: str) -> int:
+    """Cancel these unfinished items, whoever asks; the line is locked and so are their rows. Returns how many."""
+    if len(items) == 1:
+        _cancel_one(conn, items[0], now=now)
+        return 1
+    waiting = [item for item in items if item.status == "pending"]
+    leaving = Leaving(now)
+    if waiting:
+        leaving.leave(waiting, "canceled")
+        _CANCEL.run(conn, {"ids_": as_list(map(_ID, waiting)), "now_": now, "booked_": 0})
+    stopped = [_cancel(conn, item, leaving, now) for item in items if item.status != "pending"]
+    leaving.write(conn)
+    for item in stopped:
+        status_changed(conn, item, now=now)
+    items_changed(conn, waiting, "canceled", now=now)
+    return len(items)
 
-    Batches that are left without items go too, unless an idempotency key younger than `forget_before` needs them.
-    """
-    items = _select(conn, access.predicate(actor, DELETE.name), which)
-    _delete(conn, items, now=now)
+
+def remove(conn: Connection, items: Sequence[Leaver], *, forget_before: str, now: str) -> int:
+    """Remove these items, whoever asks; the line is locked and so are their rows. Returns how many."""
+    if not items:
+        return 0
+    _DELETE.run(conn, {"ids_": as_list(map(_ID, items))})
+    leaving = Leaving(now)
+    leaving.leave([item for item in items if item.status != "in_progress"], None)
+    for item in items:
+        if item.status == "in_progress":
+            leaving.stop(item, None)
+    leaving.write(conn)
+    forget_empty_destinations(conn, {(item.queue_id, item.destination) for item in items if item.destination})
+    forget_empty_queues(conn, {(item.queue_id, item.user_id) for item in items})
     forget_empty(conn, sorted({item.batch_id for item in items}), forget_before=forget_before)
-    return _step(items, which)
+    items_changed(conn, items, "deleted", now=now)
+    return len(items)
+
+
+def _cancel_one(conn: Connection, item: Leaver, *, now: str) -> QueueItem:
+    leaving = Leaving(now)
+    canceled = _cancel(conn, item, leaving, now)
+    leaving.write(conn)
+    status_changed(conn, canceled, now=now)
+    return canceled
+
+
+def _cancel(conn: Connection, item: Leaver, leaving: Leaving, now: str) -> QueueItem:
+    booked_us = 0
+    if item.status == "in_progress":
+        booked_us = leaving.stop(item, "canceled")
+    else:
+        leaving.leave([item], "canceled")
+    row = _CANCEL_ONE.first(conn, {"id_": item.id, "now_": now, "booked_": booked_us})
+    assert row is not None, "the caller has locked this row"  # noqa: S101
+    return queue_item(row)
 
 
 def _permitted_one(
     conn: Connection, access: AccessEngine, actor: Actor, action: str, queue_id: str, item_id: int
 ) -> QueueItem:
-    permitted = access.predicate(actor, action).label("permitted")
-    query = select(*ITEM_COLUMNS, permitted).where(queue_items.c.id == item_id).with_for_update()
-    row = conn.execute(query).one_or_none()
-    if row is None or row.queue_id != queue_id:
+    row = _one(access.predicate(actor, action)).first(conn, {"id_": item_id})
+    if row is None or (item := queue_item(row)).queue_id != queue_id:
         raise unknown_item(queue_id, item_id)
-    if not row.permitted:
+    if not row[-1]:
         raise Forbidden(f"Queue item {item_id} belongs to somebody else.")
-    return queue_item(row)
+    return item
 
 
-def _select(conn: Connection, allowed: ColumnElement[bool], which: Selection) -> list[QueueItem]:
-    if not which.unfinished:
-        return _matching(conn, allowed, which, which.statuses, STEP)
-    # One status at a time: a partial index can't serve an OR of two.
-    items: list[QueueItem] = []
-    for status in which.statuses:
-        items += _matching(conn, allowed, which, (status,), STEP - len(items))
-    return items
+def _still(
+    conn: Connection, allowed: ColumnElement[bool], ids: Sequence[int], statuses: Sequence[Status]
+) -> list[Leaver]:
+    rows = _these(allowed, tuple(statuses)).all(conn, {"ids_": as_list(ids)})
+    return [Leaver(*row) for row in rows]
 
 
-def _matching(
-    conn: Connection, allowed: ColumnElement[bool], which: Selection, statuses: Sequence[Status], limit: int
-) -> list[QueueItem]:
-    columns = queue_items.c
-    # Few items are unfinished, many are history: the former are read through the partial index of their status, the
-    # latter in the order of ids.
-    at = UNINDEXED_ID if which.unfinished else columns.id
-    queue = unindexed(columns.queue_id) if which.unfinished else columns.queue_id
-    destination = unindexed(columns.destination) if which.unfinished else columns.destination
-    query = select(*ITEM_COLUMNS).where(or_(*map(has_status, statuses)), allowed, queue == which.queue_id)
-    query = query.where(at > which.after, at <= which.through)
-    if which.batch_ids is not None:
-        query = query.where(columns.batch_id.in_(which.batch_ids))
-    if which.destination is not None:
-        query = query.where(destination == which.destination)
-    return [queue_item(row) for row in conn.execute(query.order_by(at).limit(limit).with_for_update())]
+@lru_cache(2048)
+def _one(allowed: ColumnElement[bool]) -> PreparedSelect:
+    query = select(*ITEM_COLUMNS, allowed.label("permitted")).where(queue_items.c.id == bindparam("id_"))
+    return PreparedSelect(query.with_for_update(of=queue_items))
 
 
-def _step(items: Sequence[QueueItem], which: Selection) -> Step:
-    if len(items) < STEP:
-        return Step(len(items), None)
-    # What was unfinished is not in the selection any more; history is walked on from where it was left.
-    return Step(len(items), which if which.unfinished else replace(which, after=items[-1].id))
+@lru_cache(2048)
+def _these(allowed: ColumnElement[bool], statuses: tuple[Status, ...]) -> PreparedSelect:
+    query = select(*COLUMNS).where(_AMONG, or_(*map(has_status, statuses)), allowed)
+    return PreparedSelect(query.order_by(queue_items.c.id).with_for_update(of=queue_items))
 
 
-def cancel_items(conn: Connection, items: Sequence[QueueItem], *, now: str) -> list[QueueItem]:
-    """Cancel these unfinished items, whoever asks; returns them as they are now."""
-    if not items:
-        return []
-    rows = conn.execute(
-        update(queue_items)
-        .where(queue_items.c.id.in_([item.id for item in items]))
-        .values(
-            status="canceled",
-            status_sequence=queue_items.c.status_sequence + 1,
-            lease_token=None,
-            lease_until=None,
-            cancel_requested_at=now,
-            updated_at=now,
-            completed_at=now,
-        )
-        .returning(*ITEM_COLUMNS)
+_AMONG = among(queue_items.c.id, bindparam("ids_", type_=Text))
+_CANCELED = {
+    "status": "canceled",
+    "status_sequence": queue_items.c.status_sequence + 1,
+    "lease_token": None,
+    "lease_until": None,
+    "booked_us": bindparam("booked_"),
+    "cancel_requested_at": bindparam("now_"),
+    "updated_at": bindparam("now_"),
+    "completed_at": bindparam("now_"),
+}
+_CANCEL = PreparedWrite(update(queue_items).where(_AMONG).values(_CANCELED))
+_CANCEL_ONE = PreparedWrite(
+    update(queue_items).where(queue_items.c.id == bindparam("id_")).values(_CANCELED).returning(*ITEM_COLUMNS)
+)
+_DELETE = PreparedWrite(delete(queue_items).where(_AMONG))
+_OF_USER = {
+    status: PreparedSelect(
+        select(*COLUMNS)
+        .where(queue_items.c.user_id == bindparam("user_id_"), has_status(status))
+        .order_by(queue_items.c.id)
+        .with_for_update()
     )
-    canceled = {item.id: item for item in map(queue_item, rows)}
-    tally = Tally()
-    for item in items:
-        tally.move(item, item.status, "canceled")
-    tally.write(conn)
-    single = len(items) == 1
-    for item in items:
-        if single or item.status == "in_progress":
-            status_changed(conn, canceled[item.id], now=now)
-    waiting = [item for item in items if item.status == "pending"]
-    items_changed(conn, [] if single else waiting, "canceled", now=now)
-    return [canceled[item.id] for item in items]
-
-
-def _delete(conn: Connection, items: Sequence[QueueItem], *, now: str) -> None:
-    if not items:
-        return
-    conn.execute(delete(queue_items).where(queue_items.c.id.in_([item.id for item in items])))
-    tally = Tally()
-    for item in items:
-        tally.move(item, item.status, None)
-    tally.write(conn)
-    forget_empty_destinations(conn, sorted({item.destination for item in items if item.destination is not None}))
-    items_changed(conn, items, "deleted", now=now)
+    for status in UNFINISHED
+}
+_FORSAKEN = PreparedSelect(
+    select(*COLUMNS)
+    .where(has_status("in_progress"), ~owner_is_active(queue_items.c.user_id))
+    .order_by(queue_items.c.id)
+    .with_for_update()
+)

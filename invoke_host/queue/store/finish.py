@@ -17,10 +17,15 @@ from invoke_host.images import store as image_store
 from invoke_host.images.store import SavedOutput
 from invoke_host.images.tables import images
 from invoke_host.queue.placing import Placement, on_no_board
+from invoke_host.queue.store import rates
 from invoke_host.queue.store.announce import status_changed
-from invoke_host.queue.store.counters import Tally
-from invoke_host.queue.store.items import ITEM_COLUMNS, QueueItem, has_status, queue_item
+from invoke_host.queue.store.items import ITEM_COLUMNS, has_status, queue_item
+from invoke_host.queue.store.settle import settle
 from invoke_host.queue.tables import queue_items
+from invoke_host.storage import PreparedWrite
+
+#: `error_type` of an item that is not tried again by itself, because too many workers or hosts ended over it.
+QUARANTINED = "quarantined"
 
 
 def complete(
@@ -41,7 +46,7 @@ def complete(
     whether the commit happened is safe: an attempt that is stored already is "completed".
     """
     values = {"token_": token, "device_": device, "engine_s_": engine_s, "now_": now}
-    row = conn.execute(_COMPLETE, values).one_or_none()
+    row = _COMPLETE.first(conn, values)
     if row is None:
         return "completed" if _stored(conn, outputs) else "lost"
     item = queue_item(row)
@@ -49,9 +54,8 @@ def complete(
     names = [
         image_store.insert_generated(conn, item=item, output=output, board_id=board_id, now=now) for output in outputs
     ]
-    tally = Tally()
-    tally.move(item, "in_progress", "completed")
-    tally.write(conn)
+    settle(conn, [item], now=now, engine_s=engine_s)
+    rates.learn(conn, item, round(engine_s * 1e6))
     status_changed(conn, item, now=now, image_names=names)
     failpoint("save.before_commit")
     return "completed"
@@ -59,26 +63,28 @@ def complete(
 
 def fail(conn: Connection, token: str, *, code: str, message: str, now: str) -> bool:
     """End an item with a reason that its owner can read; False if the lease was lost."""
-    row = conn.execute(_FAIL, {"token_": token, "code": code, "message": message, "now_": now}).one_or_none()
-    if row is not None:
-        _announce(conn, queue_item(row), now)
-    return row is not None
+    row = _FAIL.first(conn, {"token_": token, "code": code, "message": message, "now_": now})
+    if row is None:
+        return False
+    item = queue_item(row)
+    settle(conn, [item], now=now)
+    status_changed(conn, item, now=now)
+    return True
 
 
 def worker_died(conn: Connection, token: str, *, most_deaths: int, code: str, message: str, now: str) -> bool:
-    """Count a worker's death on an item: back into the queue, or failed once it was more than `most_deaths`.
+    """Count a worker's death on an item: back into the queue, or quarantined at the death that makes it `most_deaths`.
 
-    False if the lease was lost.
+    Quarantined is failed with the reason; nothing but a person tries it again. False if the lease was lost.
     """
-    deaths = conn.execute(_DEATHS, {"token_": token}).scalar()
+    deaths = conn.execute(_DIED, {"token_": token}).scalar()
     if deaths is None:
         return False
     if deaths >= most_deaths:
-        times = deaths + 1
-        text = f"{message} That happened {times} times with this picture, so it is not tried again by itself."
-        return fail(conn, token, code=code, message=text if times > 1 else message, now=now)
-    row = conn.execute(_AGAIN, {"token_": token, "now_": now}).one()
-    _announce(conn, queue_item(row), now)
+        return fail(conn, token, code=QUARANTINED, message=f"{message} {_quarantine(deaths)}", now=now)
+    item = queue_item(conn.execute(_AGAIN, {"token_": token, "now_": now}).one())
+    settle(conn, [item], now=now)
+    status_changed(conn, item, now=now)
     return True
 
 
@@ -89,7 +95,7 @@ _ENDED = {
     "lease_until": None,
     "updated_at": bindparam("now_"),
 }
-_COMPLETE = (
+_COMPLETE = PreparedWrite(
     update(queue_items)
     .where(*_HOLDS, queue_items.c.cancel_requested_at.is_(None))
     .values(
@@ -101,7 +107,7 @@ _COMPLETE = (
     )
     .returning(*ITEM_COLUMNS)
 )
-_FAIL = (
+_FAIL = PreparedWrite(
     update(queue_items)
     .where(*_HOLDS)
     .values(
@@ -113,20 +119,26 @@ _FAIL = (
     )
     .returning(*ITEM_COLUMNS)
 )
-_DEATHS = select(queue_items.c.worker_deaths).where(*_HOLDS).with_for_update()
+_DIED = (
+    update(queue_items)
+    .where(*_HOLDS)
+    .values(worker_deaths=queue_items.c.worker_deaths + 1)
+    .returning(queue_items.c.worker_deaths)
+)
 _AGAIN = (
     update(queue_items)
     .where(*_HOLDS)
-    .values(**_ENDED, status="pending", worker_deaths=queue_items.c.worker_deaths + 1, started_at=None, device=None)
+    .values(**_ENDED, status="pending", started_at=None, device=None)
     .returning(*ITEM_COLUMNS)
 )
 
 
-def _announce(conn: Connection, item: QueueItem, now: str) -> None:
-    tally = Tally()
-    tally.move(item, "in_progress", item.status)
-    tally.write(conn)
-    status_changed(conn, item, now=now)
+def _quarantine(deaths: int) -> str:
+    times = f"{deaths} workers have ended over this picture" if deaths > 1 else "A worker has ended over this picture"
+    return (
+        f"{times}, so it is quarantined: the others go on, and it is not tried again by itself. "
+        "Ask for a smaller picture, fewer steps or another model, or retry it once the host's log has told the cause."
+    )
 
 
 def _stored(conn: Connection, outputs: Sequence[SavedOutput]) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, literal_column
+from sqlalchemy import ColumnElement, FromClause, literal_column
 
 from invoke_host.queue.tables import queue_items
 
@@ -32,13 +32,19 @@ class QueueItem:
     status_sequence: int
     priority: int
     request: str
+    model: str | None
+    work: float
     attempt: int
     worker_deaths: int
     lease_token: str | None
     device: str | None
     retried_from_item_id: int | None
+    retried_as_item_id: int | None
     error_type: str | None
     error_message: str | None
+    estimated_us: int | None
+    charged_us: int | None
+    booked_us: int
     created_at: str
     updated_at: str
     started_at: str | None
@@ -54,9 +60,9 @@ def queue_item(row: Sequence[Any]) -> QueueItem:
     return QueueItem(*row[: len(ITEM_COLUMNS)])
 
 
-def has_status(status: Status) -> ColumnElement[bool]:
+def has_status(status: Status, items: FromClause = queue_items) -> ColumnElement[bool]:
     """`status = '...'` with the value written out: a bound value would keep the partial indexes from being used."""
-    return queue_items.c.status == literal_column(f"'{status}'")
+    return items.c.status == literal_column(f"'{status}'")
 
 
 #: `id` and texts behind an operation that changes nothing: the planner then leaves their indexes alone and reads the

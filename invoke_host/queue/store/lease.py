@@ -6,24 +6,27 @@ whoever finishes an item must still hold the one that was written at the claim.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, literal_column, select, update
 
 from invoke_host.queue.store.active import owner_is_active
 from invoke_host.queue.store.announce import status_changed
-from invoke_host.queue.store.counters import NEVER, Tally
-from invoke_host.queue.store.items import ITEM_COLUMNS, QueueItem, has_status, queue_item
-from invoke_host.queue.tables import queue_items, queue_lanes
-from invoke_host.storage import quick
+from invoke_host.queue.store.finish import QUARANTINED
+from invoke_host.queue.store.items import ITEM_COLUMNS, QueueItem, has_status, queue_item, unindexed
+from invoke_host.queue.store.settle import settle
+from invoke_host.queue.store.state import lock_line
+from invoke_host.queue.tables import queue_items
+from invoke_host.storage import PreparedSelect, quick
 from invoke_host.storage.schema import db_epoch
 
 #: An item whose host ended so many times while it was made is not tried again.
 MAX_ATTEMPTS = 10
 
 POISON = (
-    f"The host ended {MAX_ATTEMPTS} times while it made this picture, so it is not tried again by itself. "
-    "Look into the host's log, then retry it."
+    f"The host ended {MAX_ATTEMPTS} times while it made this picture, so it is quarantined: the others go on, and it "
+    "is not tried again by itself. Look into the host's log, then retry it."
 )
 
 
@@ -54,6 +57,7 @@ def started(conn: Connection, token: str, *, device: str) -> None:
 
 def give_back(conn: Connection, tokens: Sequence[str], *, now: str) -> list[QueueItem]:
     """Return unfinished items to the queue as if they had not been begun: same attempt count, next in line."""
+    lock_line(conn)
     return _to_pending(conn, queue_items.c.lease_token.in_(tokens), attempts=-1, now=now)
 
 
@@ -62,6 +66,7 @@ def recover(conn: Connection, *, expired_only: bool, now: str) -> tuple[list[Que
 
     `expired_only` leaves leases alone that still run: another host may be at work.
     """
+    lock_line(conn)
     dead: ColumnElement[bool] = has_status("in_progress")
     if expired_only:
         dead &= func.coalesce(queue_items.c.lease_until, 0.0) < db_epoch()
@@ -70,9 +75,9 @@ def recover(conn: Connection, *, expired_only: bool, now: str) -> tuple[list[Que
 
 
 @quick
-def running(conn: Connection) -> bool:
-    """Is any item in progress, here or elsewhere?"""
-    return conn.execute(_RUNNING).first() is not None
+def running(conn: Connection, queue_id: str) -> bool:
+    """Is an item of this queue in progress, here or elsewhere?"""
+    return _RUNNING.first(conn, {"queue_id_": queue_id}) is not None
 
 
 @quick
@@ -81,7 +86,11 @@ def any_expired(conn: Connection) -> bool:
     return conn.execute(_EXPIRED).first() is not None
 
 
-_RUNNING = select(queue_items.c.id).where(has_status("in_progress")).limit(1)
+_RUNNING = PreparedSelect(
+    select(queue_items.c.id)
+    .where(has_status("in_progress"), unindexed(queue_items.c.queue_id) == bindparam("queue_id_"))
+    .limit(literal_column("1"))
+)
 _EXPIRED = (
     select(queue_items.c.id)
     .where(has_status("in_progress"), func.coalesce(queue_items.c.lease_until, 0.0) < db_epoch())
@@ -121,18 +130,7 @@ def _to_pending(conn: Connection, which: ColumnElement[bool], *, attempts: int, 
         )
         .returning(*ITEM_COLUMNS)
     )
-    items = sorted((queue_item(row) for row in rows), key=lambda item: item.id)
-    tally = Tally()
-    for item in items:
-        tally.move(item, "in_progress", "pending")
-    # Their turn came to nothing and not by their doing, so they get it back: before all others, by their oldest items.
-    turns = {item.user_id: NEVER + item.id for item in reversed(items)}
-    for user_id, served in sorted(turns.items()):
-        conn.execute(update(queue_lanes).where(queue_lanes.c.user_id == user_id).values(served=served))
-    tally.write(conn)
-    for item in items:
-        status_changed(conn, item, now=now)
-    return items
+    return _left(conn, rows, now=now)
 
 
 def _fail(conn: Connection, which: ColumnElement[bool], *, now: str) -> list[QueueItem]:
@@ -144,18 +142,20 @@ def _fail(conn: Connection, which: ColumnElement[bool], *, now: str) -> list[Que
             status_sequence=queue_items.c.status_sequence + 1,
             lease_token=None,
             lease_until=None,
-            error_type="worker_died",
+            error_type=QUARANTINED,
             error_message=POISON,
             updated_at=now,
             completed_at=now,
         )
         .returning(*ITEM_COLUMNS)
     )
+    return _left(conn, rows, now=now)
+
+
+def _left(conn: Connection, rows: Iterable[Row[Any]], *, now: str) -> list[QueueItem]:
+    """These were in progress: count them where they are now, settle what their lanes were charged, and tell."""
     items = sorted((queue_item(row) for row in rows), key=lambda item: item.id)
-    tally = Tally()
-    for item in items:
-        tally.move(item, "in_progress", "failed")
-    tally.write(conn)
+    settle(conn, items, now=now)
     for item in items:
         status_changed(conn, item, now=now)
     return items

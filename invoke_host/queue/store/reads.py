@@ -15,9 +15,11 @@ from invoke_host.images.access import VIEW as VIEW_IMAGE
 from invoke_host.images.tables import images
 from invoke_host.queue.access import VIEW
 from invoke_host.queue.rows import item_dto, redacted
-from invoke_host.queue.store.active import owner_is_active
+from invoke_host.queue.store import forecast
 from invoke_host.queue.store.items import ITEM_COLUMNS, QueueItem, has_status, queue_item, unindexed
-from invoke_host.queue.tables import queue_counts, queue_items, queue_lanes
+from invoke_host.queue.store.lanes import Order
+from invoke_host.queue.tables import batches, queue_items, queue_totals
+from invoke_host.queue.template import Template
 from invoke_host.storage import quick
 
 
@@ -30,7 +32,7 @@ def unknown_item(queue_id: str, item_id: int) -> NotFound:
 def one(conn: Connection, access: AccessEngine, actor: Actor, queue_id: str, item_id: int) -> dict[str, Any]:
     """An item as clients get it. Raises NotFound, also when it is in another queue."""
     statement = _by_id(access.predicate(actor, VIEW.name))
-    found = _dtos(conn, access, actor, conn.execute(statement, {"id_": item_id, "queue_id_": queue_id}).all())
+    found = dtos(conn, access, actor, conn.execute(statement, {"id_": item_id, "queue_id_": queue_id}).all())
     if not found:
         raise unknown_item(queue_id, item_id)
     return found[0]
@@ -40,35 +42,23 @@ def by_ids(
     conn: Connection, access: AccessEngine, actor: Actor, queue_id: str, item_ids: Sequence[int]
 ) -> list[dict[str, Any]]:
     """Those of the items that exist in this queue, in the order asked for."""
-    statement = _items(access.predicate(actor, VIEW.name)).where(
+    statement = shown(access.predicate(actor, VIEW.name)).where(
         queue_items.c.id.in_(set(item_ids)), unindexed(queue_items.c.queue_id) == queue_id
     )
-    found = {dto["item_id"]: dto for dto in _dtos(conn, access, actor, conn.execute(statement).all())}
+    found = {dto["item_id"]: dto for dto in dtos(conn, access, actor, conn.execute(statement).all())}
     return [found[item_id] for item_id in item_ids if item_id in found]
 
 
-def newest(
-    conn: Connection,
-    access: AccessEngine,
-    actor: Actor,
-    queue_id: str,
-    *,
-    destination: str | None,
-    before: int | None,
-    limit: int,
+def own_line(
+    conn: Connection, access: AccessEngine, actor: Actor, queue_id: str, *, limit: int
 ) -> list[dict[str, Any]]:
-    """The newest `limit` items, with an id below `before`; the oldest of them first.
-
-    With a destination only such as the actor may view: that an item of somebody else has it is not to be learned.
-    """
-    viewable = access.predicate(actor, VIEW.name)
-    statement = _items(viewable).where(queue_items.c.queue_id == queue_id)
-    if destination is not None:
-        statement = statement.where(queue_items.c.destination == destination, viewable)
-    if before is not None:
-        statement = statement.where(queue_items.c.id < before)
-    rows = conn.execute(statement.order_by(queue_items.c.id.desc()).limit(limit)).all()
-    return _dtos(conn, access, actor, rows[::-1])
+    """The actor's own items that wait, in the order in which they are begun: their lane's."""
+    columns = queue_items.c
+    own = (columns.user_id == str(actor.id), has_status("pending"), unindexed(columns.queue_id) == queue_id)
+    statement = shown(access.predicate(actor, VIEW.name)).where(*own)
+    return dtos(
+        conn, access, actor, conn.execute(statement.order_by(columns.priority.desc(), columns.id).limit(limit)).all()
+    )
 
 
 def item_ids(conn: Connection, queue_id: str, *, descending: bool, start: int | None, limit: int) -> dict[str, Any]:
@@ -86,50 +76,38 @@ def item_ids(conn: Connection, queue_id: str, *, descending: bool, start: int | 
 def current(conn: Connection, access: AccessEngine, actor: Actor, queue_id: str) -> dict[str, Any] | None:
     """The item that was begun first of those that run now, or None."""
     statement = _current(access.predicate(actor, VIEW.name))
-    found = _dtos(conn, access, actor, conn.execute(statement, {"queue_id_": queue_id}).all())
+    found = dtos(conn, access, actor, conn.execute(statement, {"queue_id_": queue_id}).all())
     return found[0] if found else None
 
 
-def upcoming(conn: Connection, access: AccessEngine, actor: Actor, queue_id: str) -> dict[str, Any] | None:
-    """The item of this queue that the scheduler will take first, by the scheduler's own order; None if none waits."""
-    item_id = conn.execute(_NEXT, {"queue_id_": queue_id}).scalar()
+def upcoming(
+    conn: Connection, access: AccessEngine, actor: Actor, queue_id: str, *, order: Order = "fair", now: str
+) -> dict[str, Any] | None:
+    """The item of this queue that is taken first, by the claim's own words; None if none may be taken."""
+    item_id = forecast.next_of(conn, queue_id, order, now)
     return None if item_id is None else one(conn, access, actor, queue_id, item_id)
 
 
-#: Every waiting item's place: the n-th round of the line, and in a round the lane that was served longest ago.
-_PLACES = (
-    select(
-        queue_items.c.id,
-        queue_items.c.queue_id,
-        queue_items.c.user_id,
-        func.row_number()
-        .over(partition_by=queue_items.c.user_id, order_by=[queue_items.c.priority.desc(), queue_items.c.id])
-        .label("round"),
-    )
-    .where(has_status("pending"))
-    .subquery()
-)
-_NEXT = (
-    select(_PLACES.c.id)
-    .join(queue_lanes, queue_lanes.c.user_id == _PLACES.c.user_id)
-    .where(_PLACES.c.queue_id == bindparam("queue_id_"), owner_is_active(queue_lanes.c.user_id))
-    .order_by(_PLACES.c.round, queue_lanes.c.served, queue_lanes.c.user_id)
-    .limit(1)
-)
-_TOTAL = select(func.sum(queue_counts.c.count)).where(queue_counts.c.queue_id == bindparam("queue_id_"))
+_TOTAL = select(func.sum(queue_totals.c.count)).where(queue_totals.c.queue_id == bindparam("queue_id_"))
 
 _COLUMNS = len(ITEM_COLUMNS)
 
 
 @lru_cache(128)
-def _items(allowed: ColumnElement[bool]) -> Select[Any]:
+def shown(allowed: ColumnElement[bool]) -> Select[Any]:
+    """Items with all that `dtos` shows of them; `allowed` says of which everything may be shown."""
     names = (users.c.display_name, users.c.email, allowed.label("may_view"))
-    return select(*ITEM_COLUMNS, *names).join(users, users.c.id == queue_items.c.user_id)
+    # A batch outlives its items; if one were missing, they would be shown as far as their own rows say.
+    return (
+        select(*ITEM_COLUMNS, *names, batches.c.request.label("common"), batches.c.graph)
+        .join(users, users.c.id == queue_items.c.user_id)
+        .outerjoin(batches, batches.c.id == queue_items.c.batch_id)
+    )
 
 
 @lru_cache(128)
 def _by_id(allowed: ColumnElement[bool]) -> Select[Any]:
-    return _items(allowed).where(
+    return shown(allowed).where(
         queue_items.c.id == bindparam("id_"), unindexed(queue_items.c.queue_id) == bindparam("queue_id_")
     )
 
@@ -137,7 +115,7 @@ def _by_id(allowed: ColumnElement[bool]) -> Select[Any]:
 @lru_cache(128)
 def _current(allowed: ColumnElement[bool]) -> Select[Any]:
     running = (has_status("in_progress"), unindexed(queue_items.c.queue_id) == bindparam("queue_id_"))
-    return _items(allowed).where(*running).order_by(queue_items.c.started_at, queue_items.c.id).limit(1)
+    return shown(allowed).where(*running).order_by(queue_items.c.started_at, queue_items.c.id).limit(1)
 
 
 @lru_cache(128)
@@ -149,13 +127,18 @@ def _names(allowed: ColumnElement[bool]) -> Select[Any]:
     )
 
 
-def _dtos(conn: Connection, access: AccessEngine, actor: Actor, rows: Sequence[Row[Any]]) -> list[dict[str, Any]]:
+def dtos(conn: Connection, access: AccessEngine, actor: Actor, rows: Sequence[Row[Any]]) -> list[dict[str, Any]]:
+    """Rows of `shown` as clients get them."""
     items = [queue_item(row) for row in rows]
     names = _image_names(conn, access, actor, items)
+    templates: dict[str, Template] = {}
     answers = []
     for item, row in zip(items, rows, strict=True):
-        display_name, email, may_view = row[_COLUMNS:]
-        dto = item_dto(item, display_name=display_name, email=email, images=names.get(item.id, ()))
+        display_name, email, may_view, common, graph = row[_COLUMNS:]
+        template = templates.get(item.batch_id)
+        if template is None:
+            template = templates[item.batch_id] = Template.of(common, graph)
+        dto = item_dto(item, template, display_name=display_name, email=email, images=names.get(item.id, ()))
         answers.append(dto if may_view else redacted(dto))
     return answers
 

@@ -1,53 +1,69 @@
-"""The few facts about the queue as a whole: whose turn it is, and whether it is paused."""
+"""The few facts about the queue as a whole: the clock of the line, and which queues and lanes are paused."""
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Literal
+from sqlalchemy import Connection, Insert, bindparam, delete, func, literal_column, select
 
-from sqlalchemy import Connection, Insert, Select, bindparam, select
-from sqlalchemy.dialects import postgresql, sqlite
+from invoke_host.queue.store.sql import insert_into, larger
+from invoke_host.queue.tables import queue_pauses, queue_state
+from invoke_host.storage import PreparedSelect, PreparedWrite, quick
 
-from invoke_host.queue.tables import queue_state
-from invoke_host.storage import quick
-
-
-def next_turn(conn: Connection) -> int:
-    """The next turn's number, 1 for the first; who asks holds the line until their transaction ends."""
-    return int(conn.execute(_add(conn.dialect.name), {"key": "turn", "value": 1}).scalar_one())
+_CLOCK = "vtime_us"
 
 
 def lock_line(conn: Connection) -> None:
-    """Hold the line as `next_turn` does, without taking a turn, where several can write at once."""
-    conn.execute(_add(conn.dialect.name), {"key": "turn", "value": 0})
+    """Hold the line until the transaction ends, where several can write at once; take it before items and lanes."""
+    if conn.dialect.name != "sqlite":
+        _CLOCK_AT_LEAST.run(conn, {"key": _CLOCK, "value": 0})
+
+
+def advance(conn: Connection, vtime_us: int) -> None:
+    """Set the clock of the line to that of a lane that is served, unless it stands higher already."""
+    _CLOCK_AT_LEAST.run(conn, {"key": _CLOCK, "value": vtime_us})
+
+
+#: The clock of the line, in SQL: that of the lane which was the furthest of those that were served.
+FLOOR = func.coalesce(
+    select(queue_state.c.value).where(queue_state.c.key == literal_column(f"'{_CLOCK}'")).scalar_subquery(),
+    literal_column("0"),
+    type_=queue_state.c.value.type,
+)
+
+
+def floor_us(conn: Connection) -> int:
+    """The clock of the line."""
+    row = _FLOOR.first(conn, {})
+    return 0 if row is None else int(row[0])
 
 
 @quick
-def is_paused(conn: Connection) -> bool:
-    """True while no new item may be started."""
-    return bool(conn.execute(_VALUE, {"key_": "paused"}).scalar())
+def is_paused(conn: Connection, queue_id: str) -> bool:
+    """True while no new item of this queue may be started."""
+    return _PAUSED.first(conn, {"queue_id_": queue_id}) is not None
 
 
-def set_paused(conn: Connection, paused: bool) -> None:
-    """Stop or resume taking items; lasts over restarts."""
-    conn.execute(_set(conn.dialect.name), {"key": "paused", "value": int(paused)})
+def set_paused(conn: Connection, queue_id: str, paused: bool, *, now: str) -> None:
+    """Stop or resume taking items of a queue; lasts over restarts."""
+    lock_line(conn)
+    if paused:
+        _PAUSE.run(conn, {"queue_id": queue_id, "created_at": now})
+    else:
+        _RESUME.run(conn, {"queue_id_": queue_id})
 
 
-_VALUE: Select[int] = select(queue_state.c.value).where(queue_state.c.key == bindparam("key_"))
+def _clock_at_least(dialect: str) -> Insert:
+    row = insert_into(queue_state, dialect)
+    value = larger(queue_state.c.value, row.excluded.value)
+    return row.on_conflict_do_update(index_elements=[queue_state.c.key], set_={"value": value})
 
 
-@lru_cache(2)
-def _add(dialect: str) -> Insert:
-    return _upsert(dialect, "add")
+def _pause(dialect: str) -> Insert:
+    row = insert_into(queue_pauses, dialect)
+    return row.on_conflict_do_nothing(index_elements=[queue_pauses.c.queue_id])
 
 
-@lru_cache(2)
-def _set(dialect: str) -> Insert:
-    return _upsert(dialect, "set")
-
-
-def _upsert(dialect: str, how: Literal["add", "set"]) -> Insert:
-    row = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(queue_state)
-    value = queue_state.c.value + row.excluded.value if how == "add" else row.excluded.value
-    changed = row.on_conflict_do_update(index_elements=[queue_state.c.key], set_={"value": value})
-    return changed.returning(queue_state.c.value)
+_CLOCK_AT_LEAST = PreparedWrite(_clock_at_least)
+_FLOOR = PreparedSelect(select(FLOOR.label("floor")))
+_PAUSED = PreparedSelect(select(queue_pauses.c.queue_id).where(queue_pauses.c.queue_id == bindparam("queue_id_")))
+_PAUSE = PreparedWrite(_pause)
+_RESUME = PreparedWrite(delete(queue_pauses).where(queue_pauses.c.queue_id == bindparam("queue_id_")))

@@ -10,6 +10,7 @@ import importlib
 #: Suite to the module that holds it; imported when asked for, so that a plugin pays for what it uses.
 _SUITES = {
     "AuthProviderContract": "auth_provider",
+    "JobAdmissionContract": "job_admission",
     "ManifestContract": "manifest",
     "MigrationContract": "migrations",
     "PolicyContract": "policy",

@@ -8,6 +8,7 @@ import { button, el } from "./dom.js";
 import { Downloads } from "./downloads.js";
 import { Gallery } from "./gallery.js";
 import { confirm } from "./modal.js";
+import { PromptLines } from "./prompts.js";
 import { Queue } from "./queue.js";
 import { Selection } from "./selection.js";
 import { shareBoard } from "./share.js";
@@ -33,6 +34,7 @@ const boards = new Boards(find("boards"), choose, makeBoard);
 const selection = new Selection(find("selection"), gallery, { say: carefully, moved: () => start() });
 const downloads = new Downloads(say);
 selection.waiting = (item, fetch) => downloads.wait(item, fetch);
+const lines = new PromptLines({ box: find("lines"), prompt: find("prompt"), count: form.elements.count, note: find("lines-count") });
 new Upload({ input: find("files"), bar: find("uploading"), board: () => view.board?.board_id ?? null, say, done: () => boards.later() });
 
 function say(problems) {
@@ -62,7 +64,7 @@ function wish() {
     body[field.name] = field.type === "number" ? Number(field.value) : field.value;
   }
   if (view.board?.permissions.includes("add")) body.board_id = view.board.board_id;
-  return body;
+  return { ...body, ...lines.wish() };
 }
 
 function reuse(settings) {
@@ -77,9 +79,8 @@ async function generate(event) {
   event?.preventDefault();
   if (!form.reportValidity()) return;
   try {
-    await call("POST", "/api/v1/queue/default/generate", wish());
+    queue.enqueued(await call("POST", "/api/v1/queue/default/generate", wish()));
     say([]);
-    queue.refresh();
   } catch (error) {
     say(sentences(error));
     if (!(error instanceof ApiError)) throw error;
@@ -175,10 +176,11 @@ function listen() {
   on("images_gone", (gone) => gallery.gone(gone.image_names));
   on("boards_changed", () => boards.later());
   on("boards_gone", () => start());
-  on("progress", (progress) => queue.progress(progress));
+  on("progress", (event) => queue.stepped(event));
+  on("queue_counts_changed", (counts) => queue.counts(counts));
   on("batch_enqueued", () => queue.refresh());
-  on("queue_item_status_changed", (item) => queue.finished(item));
-  on("queue_items_changed", () => queue.refresh());
+  on("queue_item_status_changed", (item) => queue.changed(item));
+  on("queue_items_changed", (change) => queue.gone(change));
   on("bulk_download_complete", (item) => downloads.ready(item.bulk_download_item_name));
   on("bulk_download_error", (item) => downloads.failed(item.bulk_download_item_name));
   on("resync", start);
@@ -195,6 +197,7 @@ async function cut() {
 }
 
 function hush() {
+  queue.end();
   events?.close();
   events = null;
   show("stopped");
@@ -253,6 +256,7 @@ const shell = open({
     user = who;
     multiuser = who !== null;
     boards.user = who;
+    queue.begin(who);
     find("prompt").focus();
     listen();
     facts().catch((error) => say(sentences(error)));

@@ -42,10 +42,13 @@ export function problemList() {
   return Object.assign(list, { say });
 }
 
-// A timestamp of the host (UTC, without a zone) in the reader's own words; `absent` where there is none.
+// A timestamp of the host (UTC, without a zone) as a moment.
+export const moment = (timestamp) => new Date(`${timestamp.replace(" ", "T").replace(/(Z|\+00:00)?$/, "")}Z`);
+
+// A timestamp in the reader's own words; `absent` where there is none.
 export function when(timestamp, absent = "never") {
   if (!timestamp) return absent;
-  const moment = new Date(`${timestamp.replace(" ", "T").replace(/(Z|\+00:00)?$/, "")}Z`);
-  const text = moment.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
-  return el("time", { datetime: moment.toISOString() }, text);
+  const at = moment(timestamp);
+  const text = at.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+  return el("time", { datetime: at.toISOString() }, text);
 }

@@ -27,7 +27,7 @@ export class Menu {
       el("p", { class: "quiet" }, user.email, user.is_admin ? " · administrator" : ""),
       link("/", "Pictures"),
       link("/account", "Account"),
-      ...(user.is_admin ? [link("/users", "Users"), link("/groups", "Groups")] : []),
+      ...(user.is_admin ? [link("/users", "Users"), link("/groups", "Groups"), link("/limits", "Limits")] : []),
       button("Log out", () => this.logout()),
     );
     this.node.hidden = false;

@@ -21,7 +21,8 @@ export function oops(error) {
 
 const TYPING_MS = 250;
 
-// A page with #search, #term, #more, #total and a place for rows. `read(term, cursor)` resolves to {items, total, next}.
+// A page with #search, #term, #more, #total and a place for rows. `read(term, cursor)` resolves to {items, total, next};
+// without a total where nobody counts.
 export class SearchedList {
   constructor(place, empty, read, draw) {
     Object.assign(this, { place, empty, read, draw });
@@ -53,7 +54,7 @@ export class SearchedList {
       this.items.push(...items);
       this.cursor = next ?? "";
       this.find("more").hidden = !next;
-      this.find("total").textContent = `${this.items.length} of ${total}`;
+      this.find("total").textContent = total === undefined ? "" : `${this.items.length} of ${total}`;
       this.show();
     } catch (error) {
       if (turn === this.turn) this.place.replaceChildren(oops(error));

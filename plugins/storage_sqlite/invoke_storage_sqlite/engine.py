@@ -11,7 +11,8 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, FromClause, create_engine, event
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.pool import QueuePool
 
 from invoke_storage_sqlite.options import SqliteOptions
@@ -35,6 +36,8 @@ def make_engine(path: Path, options: SqliteOptions) -> Engine:
         pool_use_lifo=True,
     )
 
+    engine.dialect.statement_compiler = _Compiler
+
     @event.listens_for(engine, "connect")
     def _connected(connection: sqlite3.Connection, record: object) -> None:
         connection.execute("PRAGMA foreign_keys=ON")
@@ -45,6 +48,14 @@ def make_engine(path: Path, options: SqliteOptions) -> Engine:
     event.listen(engine, "begin", _begin)
     event.listen(engine, "set_connection_execution_options", _configured)
     return engine
+
+
+class _Compiler(SQLiteCompiler):
+    """Writes hints (`with_hint(table, "INDEXED BY ...", "sqlite")`), which SQLAlchemy leaves out for SQLite."""
+
+    def get_from_hint_text(self, table: FromClause, text: str | None) -> str | None:
+        """The hint as it is."""
+        return text
 
 
 def _configured(connection: Connection, options: dict[str, object]) -> None:

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, update
 
+from invoke_host.queue import bulk
+from invoke_host.queue.pace import Pace
 from invoke_host.queue.routes import ROUTES
 from invoke_host.queue.service import QueueService
-from invoke_host.queue.store import bulk, counters
+from invoke_host.queue.store import counters
 from invoke_host.queue.store.items import ITEM_COLUMNS, queue_item
 from invoke_host.queue.tables import queue_items
 from invoke_host.testing.client import ApiClient
@@ -44,6 +46,7 @@ async def test_only_owner_and_administrator_cancel_and_delete_an_item(
         ("PUT", "cancel_by_destination?destination=canvas", None, "canceled", 2, 5),
         ("PUT", "clear", None, "deleted", 2, 6),
         ("PUT", "prune", None, "deleted", 0, 1),
+        ("PUT", "prune?mine=true", None, "deleted", 0, 0),
         ("DELETE", "d/canvas", None, "deleted", 2, 6),
     ],
 )
@@ -122,7 +125,7 @@ async def test_nobody_is_served_without_a_credential(client: ApiClient) -> None:
 async def test_bulk_operations_take_as_many_steps_as_they_need(
     line: Line, access, models: ToyModels, monkeypatch
 ) -> None:
-    monkeypatch.setattr(bulk, "STEP", 7)
+    monkeypatch.setattr(bulk, "Pace", lambda: Pace(first=7))
     service = QueueService(line.storage, access, models, line.clock)
     line.add(ALICE, 30)
     line.add(BOB, 5)
@@ -143,3 +146,29 @@ async def test_ids_to_retry_are_whole_numbers_as_in_the_other_bodies(
     ):
         assert answer.status == 422
         assert answer.detail[0]["loc"][-1] == 0
+
+
+async def test_a_pause_is_of_one_queue(admin: ApiClient, line: Line) -> None:
+    await admin.put(f"{ROOT}/processor/pause")
+    line.add(ALICE, queue="other")
+    line.must_claim()
+    for queue, processor in (
+        ("default", {"is_started": False, "is_processing": False}),
+        ("other", {"is_started": True, "is_processing": True}),
+    ):
+        answer = await admin.get(f"/api/v1/queue/{queue}/status")
+        assert answer.json()["processor"] == processor
+
+
+async def test_everybody_pauses_what_is_their_own(alice: ApiClient, bob: ApiClient, line: Line) -> None:
+    for who in (ALICE, BOB):
+        line.add(who)
+    assert checked(await alice.put(f"{ROOT}/own/pause"), "PUT", "own/pause") == {"user_paused": True}
+    for client, paused in ((alice, True), (bob, False)):
+        seen = checked(await client.get(f"{ROOT}/status"), "GET", "status")
+        assert seen["queue"]["user_paused"] is paused
+        assert seen["processor"]["is_started"]
+    assert line.must_claim().user_id == "bob"
+    assert line.claim() is None
+    assert checked(await alice.put(f"{ROOT}/own/resume"), "PUT", "own/resume") == {"user_paused": False}
+    assert line.must_claim().user_id == "alice"

@@ -20,16 +20,19 @@ async def test_generate_answers_201_in_the_shape_of_enqueue_batch(alice: ApiClie
         "batch": {"batch_id": batch_id, "origin": "o", "destination": "d"},
         "priority": 0,
         "item_ids": [1, 2],
+        "limited_by": None,
     }
     item = checked(await alice.get(f"{ROOT}/i/2"), "GET", "i/{item_id}")
     session_id = item.pop("session_id")
     assert session_id
     assert item.pop("created_at") == item.pop("updated_at") == line.now()
+    assert item.pop("estimated_start_at") > line.now()
     assert item == {
         "item_id": 2,
         "queue_id": "default",
         "status": "pending",
         "status_sequence": 0,
+        "position": 2,
         "priority": 0,
         "batch_id": batch_id,
         "origin": "o",
@@ -42,6 +45,7 @@ async def test_generate_answers_201_in_the_shape_of_enqueue_batch(alice: ApiClie
         "completed_at": None,
         "field_values": None,
         "retried_from_item_id": None,
+        "retried_as_item_id": None,
         "workflow_call_id": None,
         "parent_item_id": None,
         "parent_session_id": None,
@@ -65,6 +69,7 @@ async def test_generate_answers_201_in_the_shape_of_enqueue_batch(alice: ApiClie
             "seed": 0,
             "scheduler": "euler",
             "board_id": None,
+            "is_intermediate": False,
         },
         "image_names": [],
     }
@@ -137,3 +142,62 @@ async def test_a_full_queue_answers_429_with_retry_after(alice: ApiClient, bob: 
 async def test_a_queue_id_that_is_none_is_refused(alice: ApiClient, queue_id: str) -> None:
     answer = await alice.get(f"/api/v1/queue/{queue_id}/status")
     assert (answer.status, answer.detail[0]["loc"]) == (422, ["path", "queue_id"])
+
+
+async def test_lists_of_prompts_become_an_item_each(alice: ApiClient) -> None:
+    prompts = {"field_name": "positive_prompt", "items": ["a pear", "a plum"]}
+    steps = {"field_name": "steps", "items": [3, 4, 5]}
+    body = {"data": [[prompts], [steps]], "seed": 9, "runs": 2}
+    done = checked(await alice.post(f"{ROOT}/generate", body), "POST", "generate", 201)
+    assert (done["enqueued"], done["requested"]) == (12, 12)
+    answer = await alice.post(f"{ROOT}/items_by_ids", {"item_ids": done["item_ids"]})
+    requests = [item["request"] for item in checked(answer, "POST", "items_by_ids")]
+    assert [(each["positive_prompt"], each["steps"], each["seed"]) for each in requests[:7]] == [
+        ("a pear", 3, 9),
+        ("a pear", 4, 10),
+        ("a pear", 5, 11),
+        ("a plum", 3, 12),
+        ("a plum", 4, 13),
+        ("a plum", 5, 14),
+        ("a pear", 3, 15),
+    ]
+
+
+async def test_wrong_lists_are_told_together_with_all_other_fields(alice: ApiClient) -> None:
+    lists = [[{"field_name": "steps", "items": [0, 1]}, {"field_name": "scheduler", "items": ["zz"]}]]
+    refused = await alice.post(f"{ROOT}/generate", {"width": 1, "model": "nope", "data": lists})
+    assert sorted(tuple(each["loc"]) for each in refused.detail) == [
+        ("body", "data", 0, 0, "items", 0),
+        ("body", "data", 0, 1, "items"),
+        ("body", "model"),
+        ("body", "width"),
+    ]
+    right = [[{"field_name": "scheduler", "items": ["euler", "zz"]}]]
+    refused = await alice.post(f"{ROOT}/generate", {"width": 1, "data": right})
+    assert sorted(tuple(each["loc"]) for each in refused.detail) == [
+        ("body", "data", 0, 0, "items", 1),
+        ("body", "positive_prompt"),
+        ("body", "width"),
+    ]
+
+
+async def test_ten_thousand_pictures_are_one_request_and_more_are_refused(alice: ApiClient) -> None:
+    prompts = {"field_name": "positive_prompt", "items": [f"pear {k}" for k in range(10_000)]}
+    done = checked(await alice.post(f"{ROOT}/generate", {"data": [[prompts]]}), "POST", "generate", 201)
+    assert (done["enqueued"], done["requested"]) == (20, 10_000)
+    refused = await alice.post(f"{ROOT}/generate", {"data": [[prompts]], "count": 2})
+    assert (refused.status, refused.detail[0]["type"]) == (422, "too_many_pictures")
+    prompts["items"].append("one more")
+    refused = await alice.post(f"{ROOT}/generate", {"data": [[prompts]]})
+    assert (refused.status, refused.detail[0]["loc"]) == (422, ["body", "data", 0, 0, "items"])
+
+
+async def test_of_ten_thousand_wrong_values_the_first_are_told(alice: ApiClient) -> None:
+    steps = {"field_name": "steps", "items": [0] * 10_000}
+    refused = await alice.post(f"{ROOT}/generate", {"width": 1, "data": [[steps]]})
+    places = [tuple(each["loc"]) for each in refused.detail]
+    assert places[0] == ("body", "width")
+    assert places[1:901] == [("body", "data", 0, 0, "items", k) for k in range(900)]
+    many = {f"field {k}": 1 for k in range(20_000)}
+    refused = await alice.post(f"{ROOT}/generate", many)
+    assert [(each["loc"], each["type"]) for each in refused.detail] == [(["body"], "too_many_problems")]

@@ -41,6 +41,8 @@ async def test_others_see_where_an_item_stands_and_nothing_of_its_content(
         "status",
         "status_sequence",
         "device",
+        "position",
+        "estimated_start_at",
         "created_at",
         "updated_at",
         "started_at",
@@ -59,6 +61,7 @@ async def test_others_see_where_an_item_stands_and_nothing_of_its_content(
         "error_traceback": None,
         "field_values": None,
         "retried_from_item_id": None,
+        "retried_as_item_id": None,
         "workflow_call_id": None,
         "parent_item_id": None,
         "parent_session_id": None,
@@ -134,7 +137,7 @@ async def test_status_counts_everybody_and_tells_apart_what_is_the_callers_own(
     for who, own, item in ((alice, (2, 1), shown), (bob, (2, 0), hidden), (admin, (0, 0), shown)):
         answer = checked(await who.get(f"{ROOT}/status"), "GET", "status")
         assert answer == {
-            "queue": {**common, **item, "user_pending": own[0], "user_in_progress": own[1]},
+            "queue": {**common, **item, "user_pending": own[0], "user_in_progress": own[1], "user_paused": False},
             "processor": processor,
         }
 
@@ -198,3 +201,42 @@ async def test_an_error_of_an_item_is_a_sentence_without_traceback(alice: ApiCli
         "Too little memory.",
         None,
     )
+
+
+async def test_the_line_is_told_in_the_order_in_which_its_items_are_begun(
+    alice: ApiClient, bob: ApiClient, line: Line
+) -> None:
+    line.add(ALICE, 3)
+    line.add(BOB, 2)
+    line.add(ALICE, prepend=True)
+    told = checked(await bob.get(f"{ROOT}/line"), "GET", "line")
+    assert [item["position"] for item in told] == [1, 2, 3, 4, 5, 6]
+    assert [item["user_id"] for item in told].count("redacted") == 4
+    assert told[0]["item_id"] == (await bob.get(f"{ROOT}/next")).json()["item_id"]
+    taken = []
+    while (claimed := line.claim()) is not None:
+        taken.append(claimed.id)
+        complete(line, claimed, output())
+    assert [item["item_id"] for item in told] == taken
+    assert checked(await alice.get(f"{ROOT}/line"), "GET", "line") == []
+
+
+async def test_the_line_has_the_first_of_this_queue_only(alice: ApiClient, bob: ApiClient, line: Line) -> None:
+    line.add(ALICE, 5, queue="other")
+    line.add(ALICE, 2)
+    line.add(BOB)
+    assert [item["item_id"] for item in (await alice.get(f"{ROOT}/line?mine=true")).json()] == [6, 7]
+    assert {item["item_id"] for item in (await alice.get(f"{ROOT}/line?limit=3")).json()} == {6, 7, 8}
+    assert len((await bob.get(f"{ROOT}/line?limit=2")).json()) == 2
+    assert (await bob.get(f"{ROOT}/line?limit=0")).status == 422
+
+
+async def test_ones_own_line_has_what_a_pause_holds_up_without_a_place(
+    alice: ApiClient, bob: ApiClient, line: Line
+) -> None:
+    line.add(ALICE, 2)
+    line.add(BOB)
+    await alice.put(f"{ROOT}/own/pause")
+    own = checked(await alice.get(f"{ROOT}/line?mine=true"), "GET", "line")
+    assert [(item["item_id"], item["position"]) for item in own] == [(1, None), (2, None)]
+    assert [item["item_id"] for item in (await bob.get(f"{ROOT}/line")).json()] == [3]
