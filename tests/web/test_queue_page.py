@@ -140,7 +140,9 @@ async def test_all_of_ones_own_is_canceled_and_cleared_and_nothing_of_others(tea
     await badge(page, "0/1")
     assert statuses(alice, mine) == ["canceled"] * 4
     bob.client.put(f"{QUEUE}/i/{theirs[0]}/cancel")
+    await reads(page, "Canceled")
     await press(page, "Clear my finished")
+    await reads_no_more(page, "Canceled")
     await rows(page)
     await reads(page, "Say what you would like to see")
     assert [alice.client.get(f"{QUEUE}/i/{each}").status for each in mine] == [404] * 4
@@ -154,7 +156,9 @@ async def test_administrators_clear_only_what_is_their_own(team, page, bob):
         team.admin.client.put(f"{QUEUE}/i/{each}/cancel")
     await visit(team, page, team.admin)
     await open_queue(page)
+    await reads(page, "Canceled")
     await press(page, "Clear my finished")
+    await reads_no_more(page, "Canceled")
     await rows(page)
     assert [team.admin.client.get(f"{QUEUE}/i/{each}").status for each in finished] == [200, 404]
 
