@@ -125,9 +125,9 @@ async def listening(client: HostClient) -> AsyncIterator[asyncio.Queue[StreamEve
         await opened.wait()
         yield queue
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        while not task.done():  # what breaks while it is canceled can hide the cancellation from it
+            task.cancel()
+            await asyncio.wait({task}, timeout=_AGAIN_S)
 
 
 async def follow(
