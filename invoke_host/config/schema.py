@@ -191,7 +191,7 @@ class QueueConfig(Section):
     order: Literal["fair", "fifo"] = "fair"
     """`fair`: users get equal shares of the devices' time; `fifo`: by priority, then first come, over all users."""
     max_size: int = Field(default=10_000, ge=1, le=10_000_000)
-    """Items that may wait at once, of all users and queue ids; what goes beyond is not enqueued."""
+    """Items that may wait at once, of all users and queue ids; a hundredth of it is each user's, however full it is."""
     max_worker_deaths: int = Field(default=2, ge=1, le=100)
     """An item during which so many worker processes died is quarantined: it fails with the reason."""
     lease_s: int = Field(default=30, ge=5, le=3600)

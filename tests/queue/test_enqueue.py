@@ -86,6 +86,17 @@ def test_a_full_queue_takes_what_fits_and_then_says_when_to_come_back(each_line:
     assert each_line.drift() == []
 
 
+def test_whoever_fills_the_queue_does_not_shut_the_others_out(each_line: Line) -> None:
+    each_line.max_size = 300
+    assert each_line.add(ALICE, 400).enqueued == 300
+    assert each_line.add(BOB, 5).enqueued == 3, "a hundredth is everybody's own"
+    for user in (ALICE, BOB):
+        with pytest.raises(TooManyRequests, match="on this host"):
+            each_line.add(user, queue="other")
+    assert each_line.must_claim().user_id != each_line.must_claim().user_id
+    assert each_line.drift() == []
+
+
 def test_a_repeated_key_is_answered_although_the_queue_is_full(each_line: Line) -> None:
     each_line.max_size = 2
     first = each_line.add(ALICE, 2, key="k1")

@@ -22,6 +22,9 @@ from invoke_host.queue.tables import batches, queue_items
 #: What a client is told to wait when the queue is full; a place becomes free with each picture.
 RETRY_AFTER_S = 10
 
+#: Each user may have this part of `[queue] max_size` waiting, one in so many, although the queue is full.
+OWN_PART = 100
+
 #: What stands in place of the id of a batch that its reader may not see; no batch has it.
 REDACTED = "redacted"
 
@@ -78,7 +81,7 @@ def enqueue(conn: Connection, batch: NewBatch, items: NewItems, *, max_size: int
     if known := earlier(conn, batch):
         return known
     batch_id = _own_id(conn, batch)
-    fitting = items.estimates_us[: room(conn, max_size=max_size)]
+    fitting = items.estimates_us[: room(conn, batch.user_id, max_size=max_size)]
     fit = bookings.fitting(conn, batch.user_id, fitting, now=now)
     if fit.refusal is not None:
         raise fit.refusal
@@ -134,9 +137,14 @@ def earlier(conn: Connection, batch: NewBatch) -> Enqueued | None:
     )
 
 
-def room(conn: Connection, *, max_size: int) -> int:
-    """How many more items may wait, of all queue ids together. Raises TooManyRequests if none."""
-    left = max_size - pending_in_all(conn)
+def room(conn: Connection, user_id: str | None, *, max_size: int) -> int:
+    """How many more items of the user (None: of several) may wait, of all queue ids. Raises TooManyRequests if none.
+
+    A hundredth of `max_size` is every user's own: whoever fills the queue shuts out nobody but those who fill it too.
+    """
+    left, own = max_size - pending_in_all(conn), max_size // OWN_PART
+    if left < own and user_id is not None:
+        left = max(left, own - bookings.pending_of(conn, user_id))
     if left < 1:
         raise full(max_size)
     return left

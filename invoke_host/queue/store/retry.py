@@ -73,7 +73,8 @@ def retry(
     again = retryable(conn, access, actor, queue_id, item_ids, lock=True)
     if not again:
         return Retried([], [])
-    if len(again) > room(conn, max_size=max_size):
+    owners = {each.item.user_id for each in again}
+    if len(again) > room(conn, owners.pop() if len(owners) == 1 else None, max_size=max_size):
         raise full(max_size)
     begin_us = begins_at(conn)
     new = _insert(conn, again, now)
