@@ -159,10 +159,19 @@ def _install_host(purpose: str) -> None:
     extras = "worker" if purpose == "run" else "worker,testing"
     arguments = ["-e", f"{ROOT}[{extras}]"]
     for plugin in _projects()[1:]:
-        arguments += ["-e", str(plugin)]
+        arguments += ["-e", f"{plugin}{_extras(plugin) if purpose == 'test' else ''}"]
     if purpose == "test":
         arguments += ["--group", f"{ROOT / 'pyproject.toml'}:dev"]
     _pip("install", "--no-build-isolation", "-c", str(CONSTRAINTS), *arguments)
+
+
+def _extras(project: Path) -> str:
+    """What pip appends to a plugin's folder to install all that the plugin's tests run: `[train]`, or nothing."""
+    import tomllib  # an older Python must come as far as the message that names the version needed
+
+    content = tomllib.loads((project / "pyproject.toml").read_text())
+    names = content["project"].get("optional-dependencies", {})
+    return f"[{','.join(names)}]" if names else ""
 
 
 def _pip(*arguments: str) -> None:

@@ -25,7 +25,11 @@ class ModelOffer:
     """A model that can be loaded from disk: a folder in the diffusers layout with safetensors weights.
 
     `native_size` (width, height) is set for models that only work at one size: pictures are made at that size and
-    scaled to what was asked; both sizes go into the metadata. `schedulers` None = all; otherwise the names that work.
+    scaled to what was asked; both sizes go into the metadata. `schedulers` None = all; otherwise the names that work,
+    and `refusals` has for others why they don't, as half a sentence ("it needs a hundred steps").
+
+    `formerly` are keys and names of models that this one takes the place of: waiting pictures, old metadata and
+    settings that name one of them mean this model, unless there is a model that is called so.
     """
 
     key: str
@@ -40,6 +44,8 @@ class ModelOffer:
     schedulers: frozenset[str] | None = None
     default: bool = False
     defaults: ModelDefaults = field(default_factory=ModelDefaults)
+    formerly: tuple[str, ...] = ()
+    refusals: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,7 +171,8 @@ def _does_not_work(name: str | None, record: ModelRecord, loc: _Place, problems:
     if offer.schedulers is None or name in offer.schedulers:
         return False
     works = ", ".join(sorted(offer.schedulers & AVAILABLE))
-    text = f"{name!r} does not work with the model {offer.name!r}; these do: {works}"
+    reason = f" ({offer.refusals[name]})" if name in offer.refusals else ""
+    text = f"{name!r} does not work with the model {offer.name!r}{reason}; these do: {works}"
     problems.append(FieldProblem(loc, text, "scheduler_unsupported"))
     return True
 

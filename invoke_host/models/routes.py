@@ -25,10 +25,11 @@ async def list_models(request: web.Request) -> web.Response:
 
 
 async def get_model(request: web.Request) -> web.Response:
-    """One model by its key."""
+    """One model by its key, or by one that it had formerly."""
     key, catalog = request.match_info["key"], request.app[MODELS]
     record = await catalog.find(key)
-    if record is None or record.key != key:  # `find` also takes names; this address does not
+    # `find` also takes names; this address does not
+    if record is None or key not in (record.key, *record.offer.formerly):
         raise NotFound(f"there is no model with the key {key!r}")
     return json_response(as_config(record, catalog))
 

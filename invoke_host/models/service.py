@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from itertools import chain
 from pathlib import Path
 
 from invoke_host.api import ModelDefaults, ModelOffer, ModelUnusable, StartupError
@@ -101,9 +102,16 @@ class ModelCatalog:
         return sorted(self._records.values(), key=lambda record: (record.offer.name.lower(), record.key))
 
     def get(self, key_or_name: str) -> ModelRecord | None:
-        """The model with that key, else the one with that name, as it was at the last look; None = unknown."""
+        """The model with that key, else with that name, else one that was called so, as it was at the last look.
+
+        None = unknown.
+        """
         by_key = self._records.get(key_or_name)
-        return by_key or next((r for r in self._records.values() if r.offer.name == key_or_name), None)
+        if by_key is not None:
+            return by_key
+        by_name = (record for record in self._records.values() if record.offer.name == key_or_name)
+        by_former = (record for record in self._records.values() if key_or_name in record.offer.formerly)
+        return next(chain(by_name, by_former), None)
 
     async def find(self, key_or_name: str) -> ModelRecord | None:
         """The same, after another look at the disk if it is unknown or could not be used."""

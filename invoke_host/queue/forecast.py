@@ -24,6 +24,8 @@ KEEP_COSTS = 20
 @dataclass(frozen=True, slots=True)
 class _Forecast:
     made: datetime
+    #: How many changes it knows of that made an earlier one wrong.
+    changes: int
     #: By the monotonic clock: when it is too old, and when it is too old for an item that it does not know.
     until: float
     unless_new: float
@@ -39,7 +41,12 @@ class Forecaster:
         self._order = order
         self._devices = devices
         self._lock = asyncio.Lock()
-        self._last = _Forecast(clock.now(), 0.0, 0.0)
+        self._changes = 0
+        self._last = _Forecast(clock.now(), 0, 0.0, 0.0)
+
+    def forget(self) -> None:
+        """Something is paused or goes on: who asks from now on is not told of the line as it was before."""
+        self._changes += 1
 
     async def place(self, items: Sequence[dict[str, Any]]) -> None:
         """Set `position` and `estimated_start_at` of those of these items (as clients get them) that wait."""
@@ -68,11 +75,13 @@ class Forecaster:
 
     def _stale(self, wanted: set[int]) -> bool:
         last, now = self._last, self._clock.monotonic()
-        return now >= last.until or (now >= last.unless_new and not last.places.keys() >= wanted)
+        if last.changes != self._changes or now >= last.until:
+            return True
+        return now >= last.unless_new and not last.places.keys() >= wanted
 
     async def _make(self) -> _Forecast:
-        now, started = self._clock.now(), self._clock.monotonic()
+        now, started, changes = self._clock.now(), self._clock.monotonic(), self._changes
         places = await self._storage.read(forecast.places, self._order, timestamp(now))
         ended = self._clock.monotonic()
         cost = ended - started
-        return _Forecast(now, ended + max(KEEP_S, KEEP_COSTS * cost), ended + 2 * cost, places)
+        return _Forecast(now, changes, ended + max(KEEP_S, KEEP_COSTS * cost), ended + 2 * cost, places)

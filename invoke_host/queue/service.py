@@ -231,11 +231,13 @@ class QueueService:
     async def set_paused(self, queue_id: str, paused: bool) -> dict[str, bool]:
         """Stop or resume taking items of this queue; what runs goes on. Lasts over restarts."""
         await self._storage.write(state.set_paused, queue_id, paused, now=self._now())
+        self._forecast.forget()
         return await self._storage.read(status.processor, queue_id)
 
     async def set_own_paused(self, actor: Actor, paused: bool) -> dict[str, bool]:
         """Stop or resume taking the actor's own items, of all queues; what runs goes on."""
         await self._storage.write(lanes.pause_own, _user(actor), paused)
+        self._forecast.forget()
         return {"user_paused": paused}
 
     def _forget_before(self) -> str:

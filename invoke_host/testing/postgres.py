@@ -53,11 +53,16 @@ class PostgresServer:
 
     def create(self, name: str, *, template: str = "template0") -> None:
         """Make a database, as a copy of another one if `template` names it (nobody may be connected to that)."""
-        self._run(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
+        with self._connect() as connection:
+            # Copying the files beats writing each page to a log that nobody reads; older servers know nothing else.
+            how = sql.SQL(" STRATEGY file_copy" if connection.info.server_version >= 150_000 else "")
+            statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+            connection.execute(statement + how)
 
     def drop(self, name: str) -> None:
         """Remove a database, also under the hands of those connected to it."""
-        self._run(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        with self._connect() as connection:
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
     @contextmanager
     def database(self, *, template: str = "template0") -> Iterator[str]:
@@ -69,9 +74,8 @@ class PostgresServer:
         finally:
             self.drop(name)
 
-    def _run(self, statement: sql.Composed) -> None:
-        with psycopg.connect(f"host={self._folder} user=postgres dbname=postgres", autocommit=True) as connection:
-            connection.execute(statement)
+    def _connect(self) -> psycopg.Connection:
+        return psycopg.connect(f"host={self._folder} user=postgres dbname=postgres", autocommit=True)
 
 
 @contextmanager

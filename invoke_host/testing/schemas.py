@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -27,9 +28,13 @@ def assert_matches_schema(route: Route, status: int, content: Any) -> None:
     if model is None:
         assert content is None, f"{name} declares no content for {status}, and answered {content!r}"
         return
-    schema = _closed(TypeAdapter(model).json_schema(mode="serialization"))
-    wrong = sorted(Draft202012Validator(schema).iter_errors(content), key=lambda error: list(error.path))
+    wrong = sorted(_validator(model).iter_errors(content), key=lambda error: list(error.path))
     assert not wrong, f"{name}, {status}: " + "; ".join(f"{error.json_path}: {error.message}" for error in wrong)
+
+
+@cache  # making it takes longer than most answers
+def _validator(model: Any) -> Draft202012Validator:
+    return Draft202012Validator(_closed(TypeAdapter(model).json_schema(mode="serialization")))
 
 
 def _closed(schema: Any) -> Any:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -47,13 +47,20 @@ def test_the_list_of_heavy_modules_is_not_out_of_date() -> None:
 
 
 def test_help_is_there_in_well_under_half_a_second() -> None:
+    """Of the processor's time: what others take of it is not the command's."""
     command = [sys.executable, "-m", "invoke_host", "--help"]
     times = []
     for _ in range(5):
-        begun = time.perf_counter()
+        before = processor_s()
         subprocess.run(command, capture_output=True, check=True)
-        times.append(time.perf_counter() - begun)
+        times.append(processor_s() - before)
     assert statistics.median(times) < 0.5
+
+
+def processor_s() -> float:
+    """What programs that were started here have used, as far as they have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -216,6 +216,7 @@ def test_a_terminal_shows_a_bar_and_then_the_pictures(people: People) -> None:
     os.environ["INVOKE_HOST_TOKEN"] = bob.token
     try:
         with Terminal(["env", "TERM=xterm", *words], root=bob.host.root) as terminal:
+            terminal.expect("waiting")  # it has listed what there is to watch; before, it says "starting"
             assert ann("resume").code == 0
             assert terminal.end() == 0
     finally:

@@ -8,6 +8,8 @@ import time
 import psutil
 import pytest
 
+from tests.machine import busy
+
 from .asking import generate, status_of
 from .host import QUEUE, HostRoot, RunningHost
 
@@ -37,15 +39,15 @@ async def test_f_29_ten_thousand_waiting_items_survive_and_cost_a_start_nothing(
 
     began = time.monotonic()
     host = await root.start()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 5 * busy()
     took = sorted([(await ask_timed(host, f"{QUEUE}/status"))[0] for _ in range(9)])
-    assert took[4] < 0.1
+    assert took[4] < 0.1 * busy()
     _, status = await ask_timed(host, f"{QUEUE}/status")
     assert status["queue"]["pending"] == 10_000
     began = time.monotonic()
     await host.ask("PUT", f"{QUEUE}/processor/resume")
-    await status_of(host, ids[0], "in_progress", "completed", within_s=1.0)
-    assert time.monotonic() - began < 1
+    await status_of(host, ids[0], "in_progress", "completed", within_s=1.0 * busy())
+    assert time.monotonic() - began < 1 * busy()
     done: list[int] = []
     while len(done) < 5:  # in the order in which they came
         status_code, items = await host.ask("POST", f"{QUEUE}/items_by_ids", {"item_ids": ids[:50]})

@@ -9,8 +9,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
-from contextlib import closing, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from random import Random
 
@@ -68,22 +68,31 @@ async def fill_disk(host: RunningHost, random: Random) -> bool:
 
 async def lock_database(host: RunningHost, random: Random) -> bool:
     """Another process writes for longer than the host waits for it."""
-    await hold_lock(host.root.root, 3.0)
+    async with locked(host.root.root, 3.0):
+        pass
     return True
 
 
 async def lock_database_briefly(host: RunningHost, random: Random) -> bool:
     """Another process writes for a moment."""
-    await hold_lock(host.root.root, random.uniform(0.1, 0.6))
+    async with locked(host.root.root, random.uniform(0.1, 0.6)):
+        pass
     return True
 
 
-async def hold_lock(root: Path, seconds: float) -> None:
-    """Lock the database of a root for so long, from a process of its own."""
+@asynccontextmanager
+async def locked(root: Path, seconds: float) -> AsyncIterator[None]:
+    """Begins when a process of its own has locked the database of a root, and ends when it has let go after so long."""
+    database = str(root / "invoke-host.db")
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", LOCKER, str(root / "invoke-host.db"), str(seconds), stderr=subprocess.DEVNULL
+        sys.executable, "-c", LOCKER, database, str(seconds), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
-    await process.wait()
+    try:
+        assert process.stdout is not None
+        await process.stdout.readline()  # empty where it could not lock: then it has ended
+        yield
+    finally:
+        await process.wait()
 
 
 #: By name; those that no client notices, and those that answer 503 or 507 while they last.

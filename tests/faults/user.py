@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import io
-import os
 import time
 from collections.abc import Awaitable, Callable
 from random import Random
 
 from PIL import Image
+
+from tests.machine import busy
 
 from .host import GONE, QUEUE, RunningHost
 from .oracle import FINISHED, Enqueued, Oracle
@@ -62,7 +63,7 @@ class Client:
     async def check_it_works(self, host: RunningHost) -> None:
         """A new request of anybody is accepted, made and can be fetched at once, whatever was before."""
         self.troubled = False
-        began, within_s = time.monotonic(), WORKS_AGAIN_S * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+        began, within_s = time.monotonic(), WORKS_AGAIN_S * busy()
         while True:
             self.number += 1
             key, seed = f"key-{self.number}", self.random.randrange(1000)

@@ -14,10 +14,14 @@ import pytest
 import pytest_asyncio
 from invoke_model_emoji import OFFER
 from PIL import Image
+from safetensors.numpy import load_file, save_file
 
 from invoke_host.api import JobDone, JobFailed, JobOutput, JobProgress, JobStarted
-from invoke_host.generation.schedulers import AVAILABLE, SCHEDULERS
+from invoke_host.generation.schedulers import SCHEDULERS
 from tests.generation.conftest import files, make_executor, run
+
+#: Width and height at which the model works.
+NATIVE = OFFER.native_size
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -62,8 +66,8 @@ def raw_pixels(pipeline, job) -> np.ndarray:
     picture = pipeline(
         job.positive_prompt,
         negative_prompt=job.negative_prompt,
-        width=64,
-        height=64,
+        width=NATIVE[0],
+        height=NATIVE[1],
         num_inference_steps=job.steps,
         guidance_scale=job.cfg_scale,
         generator=torch.Generator("cpu").manual_seed(job.seed),
@@ -94,7 +98,7 @@ async def test_a_job_starts_counts_its_steps_gives_its_output_and_is_done(execut
 async def test_every_offered_scheduler_gives_bitwise_the_picture_of_diffusers(
     executor, make_job, diffusers_pipeline, scheduler
 ):
-    job = make_job("a blue car", scheduler=scheduler, steps=5, seed=2**32 - 1)
+    job = make_job("a blue car", scheduler=scheduler, steps=5, seed=2**32 - 1, width=NATIVE[0], height=NATIVE[1])
     made = pixels(output_of(await run(executor, job)))
     assert np.array_equal(made, raw_pixels(diffusers_pipeline, job))
     assert made.std() > 20  # a picture, not a plain field
@@ -106,7 +110,7 @@ async def test_every_offered_scheduler_gives_bitwise_the_picture_of_diffusers(
 async def test_guidance_negative_prompt_and_steps_mean_what_they_mean_to_diffusers(
     executor, make_job, diffusers_pipeline, wishes
 ):
-    job = make_job(**wishes)
+    job = make_job(width=NATIVE[0], height=NATIVE[1], **wishes)
     assert np.array_equal(pixels(output_of(await run(executor, job))), raw_pixels(diffusers_pipeline, job))
 
 
@@ -131,14 +135,28 @@ async def test_files_are_whole_hashed_and_alone_in_the_staging_folder(executor, 
         assert (thumbnail.format, thumbnail.size) == ("WEBP", (256, 160))
 
 
+async def test_a_picture_is_made_at_the_native_size_and_scaled_to_what_was_asked_for_and_tells_both(
+    executor, make_job, diffusers_pipeline
+):
+    wide = make_job("a green star", width=3 * NATIVE[0], height=2 * NATIVE[1] - 8)
+    output = output_of(await run(executor, wide))
+    native = Image.fromarray(raw_pixels(diffusers_pipeline, wide))
+    assert native.size == NATIVE
+    with Image.open(output.image) as image:
+        assert np.array_equal(image, native.resize((wide.width, wide.height), Image.Resampling.LANCZOS))
+        core, own = (json.loads(image.info[name]) for name in ("invokeai_metadata", "invoke_host"))
+    assert (core["width"], core["height"]) == (wide.width, wide.height)
+    assert (own["native_width"], own["native_height"]) == NATIVE
+
+
 async def test_the_picture_tells_how_to_make_it_again(executor, make_job):
-    job = make_job("a ‘red’ äpple 🍎", negative_prompt="blue", width=128, height=128)
+    job = make_job("a ‘red’ äpple 🍎", negative_prompt="blue", width=192, height=192)
     output = output_of(await run(executor, job))
     with Image.open(output.image) as image:
         core, own = (json.loads(image.info[name]) for name in ("invokeai_metadata", "invoke_host"))
     assert core == dict(output.metadata) == dict(job.metadata)
     assert core["positive_prompt"] == "a ‘red’ äpple 🍎"
-    assert (own["native_width"], own["device"], own["dtype"], own["tier"]) == (64, "cpu", "float32", "exact")
+    assert (own["device"], own["dtype"], own["tier"]) == ("cpu", "float32", "exact")
     assert {"version", "torch", "diffusers"} < set(own)
 
 
@@ -190,7 +208,9 @@ async def test_a_damaged_model_fails_its_job_with_a_sentence_and_the_next_job_wo
 async def test_weights_that_do_not_fit_the_configuration_are_an_unusable_model(executor, make_job, tmp_path):
     folder = shutil.copytree(OFFER.path, tmp_path / "model")
     config = folder / "unet" / "config.json"
-    config.write_text(config.read_text().replace("176", "192"))
+    said = json.loads(config.read_text())
+    said["block_out_channels"][-1] *= 2
+    config.write_text(json.dumps(said))
     [*_, failed] = await run(executor, make_job(model=replace(OFFER, key="misfit", name="Misfit", path=folder)))
     assert failed.code == "model_unusable"
     assert failed.message.startswith("The model 'Misfit' can't be loaded")
@@ -219,12 +239,16 @@ async def test_a_file_that_can_not_be_written_whole_fails_the_job_only_and_has_n
     assert isinstance((await run(executor, make_job()))[-1], JobDone)
 
 
-async def test_a_picture_with_not_a_number_in_it_is_a_failure_and_not_a_black_square(executor, make_job):
-    # kdpm_2_a loses all precision with this model's noise schedule; the catalogue does not offer it for that reason.
-    free = replace(OFFER, schedulers=AVAILABLE)
-    [*_, failed] = await run(executor, make_job(model=free, scheduler="kdpm_2_a", steps=4))
+async def test_a_picture_with_not_a_number_in_it_is_a_failure_and_not_a_black_square(executor, make_job, tmp_path):
+    folder = shutil.copytree(OFFER.path, tmp_path / "model")
+    weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    tensors = load_file(weights)
+    tensors["conv_out.bias"][0] = float("nan")
+    save_file(tensors, weights, {"format": "pt"})
+    lost = replace(OFFER, key="lost", name="Lost", path=folder)
+    [*_, failed] = await run(executor, make_job(model=lost, scheduler="euler", steps=4))
     assert failed.code == "execution_error"
-    assert "gave no valid picture with scheduler 'kdpm_2_a', 4 steps" in failed.message
+    assert "The model 'Lost' gave no valid picture with scheduler 'euler', 4 steps" in failed.message
 
 
 async def test_out_of_memory_fails_the_item_with_its_size_and_the_worker_lives_on(executor, make_job):

@@ -79,8 +79,9 @@ def test_a_watched_picture_is_bitwise_the_same_and_its_last_preview_looks_like_i
     assert last.shape == made.shape
     # Of 255. The steps of PLMS mix several guesses, so with few of them the last one is not the picture.
     assert np.abs(last - made).mean() < (45 if scheduler == "pndm" else 20)
-    # It is the finished picture that is guessed: noise would be far from it until the end.
-    assert np.abs(pixels(seen[3]) - made).mean() < 40
+    # It is the finished picture that is guessed: noise would be 85 away until the end. Karras's spacing and two stages
+    # spend the first half of so few steps on a picture that is still vague.
+    assert np.abs(pixels(seen[3]) - made).mean() < 60
 
 
 def test_previews_are_shown_at_the_size_that_was_asked_for(model, make_job, at_every_step):

@@ -54,6 +54,8 @@ offers = st.builds(
     schedulers=st.none() | st.frozensets(words, max_size=3),
     default=st.booleans(),
     defaults=defaults,
+    formerly=st.lists(words, max_size=2).map(tuple),
+    refusals=st.dictionaries(words, words, max_size=2),
 )
 jobs = st.builds(
     Job, words, offers, words, words, numbers, numbers, numbers, reals, numbers, words, paths, json_objects

@@ -24,6 +24,8 @@ TOY = replace(
     name="Toy Painter",
     base="sd-1",
     schedulers=frozenset({"euler", "dpmpp_2m"}),
+    refusals={"ddim": "its colours come out inverted"},
+    formerly=("old-painter",),
     default=True,
     defaults=ModelDefaults(width=256, height=192, steps=12, cfg_scale=3.0, scheduler="dpmpp_2m"),
 )
@@ -31,7 +33,9 @@ TOY = replace(
 
 @pytest.fixture(scope="module")
 def catalog() -> ModelCatalog:
-    other = replace(TOY, key="free-size", name="Free Size", default=False, native_size=None, schedulers=None)
+    other = replace(
+        TOY, key="free-size", name="Free Size", default=False, native_size=None, schedulers=None, formerly=()
+    )
     return ModelCatalog([TOY, other], None)
 
 
@@ -159,6 +163,18 @@ def test_a_scheduler_that_the_model_can_not_use_is_refused_with_those_that_work(
     found = problems(GenerationRequest(positive_prompt="a", scheduler="heun"), catalog)
     assert "does not work with the model 'Toy Painter'" in found["body.scheduler"]
     assert "dpmpp_2m" in found["body.scheduler"]
+
+
+def test_the_reason_is_told_where_the_model_has_one(catalog):
+    found = problems(GenerationRequest(positive_prompt="a", scheduler="ddim"), catalog)
+    assert found["body.scheduler"].startswith(
+        "'ddim' does not work with the model 'Toy Painter' (its colours come out inverted); these do: dpmpp_2m, euler"
+    )
+
+
+def test_a_request_for_a_model_that_another_took_the_place_of_says_from_then_on_which_one_makes_it(catalog):
+    [item] = resolve(GenerationRequest(positive_prompt="a cat", model="old-painter"), catalog, new_seed=lambda: 1)
+    assert (item.model, item.model_hash) == ("toy-painter", catalog.get("toy-painter").hash)
 
 
 def test_a_scheduler_that_nothing_can_run_is_refused_with_the_reason(catalog):

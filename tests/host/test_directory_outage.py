@@ -11,6 +11,7 @@ from contextlib import closing, suppress
 
 import pytest
 
+from tests.machine import busy
 from tests.slapd import Slapd
 
 from .accounts import AUTH, PASSWORD, api_token, configure, logged
@@ -86,7 +87,7 @@ def test_f_22_logins_answer_in_time_and_sessions_live_until_the_grace_is_over(op
     token = api_token(ann, "read")
     assert company.health() == "ok"
     (slapd.stop if how == "down" else slapd.freeze)()
-    assert unavailable(company) < (3 if how == "down" else 6)
+    assert unavailable(company) < (3 if how == "down" else 6) * busy()
     assert company.health() == "degraded"
     assert len(logged(company.host, "auth_provider_unavailable")) == 1
     assert company.host.client.get("/readyz").status == 200
@@ -160,5 +161,5 @@ def test_many_logins_at_a_slow_directory_hold_up_nobody(opened: Open, slapd: Sla
     pipe.close()
     assert [each.result().status for each in logins] == [200] * 40
     assert len(took) > 50
-    assert sorted(took)[len(took) // 2] < 0.1
-    assert max(took) < 1.0  # a loop that waits for the directory would take at least as long as it
+    assert sorted(took)[len(took) // 2] < 0.1 * busy()
+    assert max(took) < 1.0 * busy()  # a loop that waits for the directory would take at least as long as it

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import psutil
 
+from tests.machine import busy
+
 from .client import QUEUE
 from .conftest import NewHost
 from .listener import Listener
@@ -97,7 +99,7 @@ def test_what_does_not_end_in_time_is_given_back_and_a_second_signal_ends_at_onc
         asked_at = time.monotonic()
         hurried.signal(signal.SIGINT)
         assert hurried.wait() == 130
-        assert time.monotonic() - asked_at < 2
+        assert time.monotonic() - asked_at < 2 * busy()
     assert ended_within(worker, 5)
     assert items(root) == [("completed", 1, 0), ("in_progress", 1, 0)]
 
@@ -161,7 +163,7 @@ def test_a_host_that_is_told_to_end_while_its_worker_still_starts_ends_soon(new_
     worker = young.client and young.worker()
     asked_at = time.monotonic()
     assert young.stop() == 0
-    assert time.monotonic() - asked_at < 8
+    assert time.monotonic() - asked_at < 8 * busy()
     assert ended_within(worker, 1)
 
 

@@ -10,6 +10,8 @@ from collections.abc import Callable
 import pytest
 from PIL import Image
 
+from tests.machine import busy
+
 from .accounts import Person, Team, add
 from .client import QUEUE
 from .listener import Heard, Listener
@@ -86,7 +88,7 @@ def test_the_command_line_ends_streams_stops_running_work_and_keeps_the_rest_fro
         assert own.ended(within_s=REVOKED_S)
         everything.status(running, "canceled")
         took_s = time.monotonic() - changed_at
-        assert took_s <= REVOKED_S, f"it ran on for {took_s:.1f} s"
+        assert took_s <= REVOKED_S * busy(), f"it ran on for {took_s:.1f} s"
         reached = everything.progress(running)[-1]
         [behind] = studio.admin.client.generate()["item_ids"]
         everything.status(behind, "completed")
@@ -121,7 +123,7 @@ def test_a_demoted_administrator_loses_sight_of_others_work_within_two_seconds(
         demote(studio, second)
         changed_at = time.monotonic()
         stream.until("to read everything anew", lambda event: event.kind == "resync")
-        assert time.monotonic() - changed_at <= REVOKED_S
+        assert time.monotonic() - changed_at <= REVOKED_S * busy()
         heard, steps = len(stream.events), len(hers.progress(item_id))
         hers.until("some more steps", is_progress_of(item_id), times=steps + 10)
         assert {e.kind for e in stream.events[heard:]} <= PUBLIC_KINDS

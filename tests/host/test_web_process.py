@@ -7,6 +7,8 @@ from pathlib import Path
 
 import psutil
 
+from tests.machine import busy
+
 from .conftest import NewHost
 from .process import HostProcess, until
 from .test_pictures import make
@@ -25,7 +27,7 @@ def test_the_first_healthy_answer_comes_soon(new_host: NewHost):
     host = new_host()
     assert host.client.get("/healthz").status == 200
     took_s = time.monotonic() - host.started_at
-    assert took_s < START_S, f"{took_s:.1f} s"
+    assert took_s < START_S * busy(), f"{took_s:.1f} s"
 
 
 def test_torch_is_in_the_worker_and_not_in_the_web_process(host: HostProcess, painter):

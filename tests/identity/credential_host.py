@@ -218,3 +218,12 @@ async def credential_host(
         log=log,
     ) as host.client:
         yield host
+
+
+async def refused(host, headers, **options):
+    """The request is refused as every bad credential is, word for word."""
+    answer = await host.who(headers, **options)
+    assert (answer.status, answer.detail) == (401, "Invalid or expired token")
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert "Set-Cookie" not in answer.headers
+    return True

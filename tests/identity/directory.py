@@ -136,3 +136,22 @@ class Office:
         new = NewSession(user.id, identity.provider, identity.subject, False, "", "", "2999-01-01 00:00:00.000")
         sessions.create(conn, new, now)
         users_store.logged_in(conn, user.id, identity.provider, identity.subject, now)
+
+
+class Work:
+    """Something that users own: notes who is stopped."""
+
+    name = "work"
+    tables: frozenset[str] = frozenset()
+
+    def __init__(self) -> None:
+        self.stopped: list[str] = []
+
+    def stop(self, conn: Any, user_id: str, *, now: str) -> int:
+        self.stopped.append(user_id)
+        return 1
+
+
+def events(log: Log) -> list[object]:
+    """What was logged."""
+    return [entry["event"] for entry in log.entries]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from sqlalchemy import Connection, insert
@@ -34,6 +34,9 @@ from invoke_host.testing.postgres import PostgresServer
 from invoke_host.testing.postgres_backend import PostgresBackend
 from invoke_host.testing.storage import open_storage
 from invoke_host.vocabulary import ACTIONS, RESOURCES
+
+if TYPE_CHECKING:
+    from .traffic import Traffic
 
 ALICE = Actor(id=UserId("alice"), kind="user", display_name="Alice", provider="test")
 BOB = Actor(id=UserId("bob"), kind="user", display_name="Bob", provider="test")
@@ -179,3 +182,21 @@ async def api(gallery: Gallery, access: AccessEngine) -> AsyncIterator[ApiClient
 @pytest.fixture
 def alice(api: ApiClient) -> ApiClient:
     return api.as_caller("alice")
+
+
+@pytest.fixture
+async def traffic(each_gallery: Gallery, access: AccessEngine, tmp_path: Path) -> AsyncIterator[Traffic]:
+    """With uploads and archives, on SQLite and on PostgreSQL."""
+    from .traffic import serving  # which imports this module
+
+    async with serving(each_gallery, access, tmp_path / "downloads") as running:
+        yield running
+
+
+@pytest.fixture
+async def one(gallery: Gallery, access: AccessEngine, tmp_path: Path) -> AsyncIterator[Traffic]:
+    """The same on SQLite only."""
+    from .traffic import serving
+
+    async with serving(gallery, access, tmp_path / "downloads") as running:
+        yield running

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import io
 import json
 import os
@@ -12,53 +11,16 @@ import zipfile
 
 import aiohttp
 import pytest
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import update
 
-from invoke_host.boards.tables import board_grants, boards
-from invoke_host.images.downloads import limits, packing, service
+from invoke_host.boards.tables import boards
+from invoke_host.images.downloads import packing, service
 from invoke_host.images.names import image_key
-from invoke_host.images.tables import downloads, images
+from invoke_host.images.tables import downloads
 
+from .archives import DOWNLOAD, asked, fetched, left, rows
 from .conftest import ALICE, BOB
-from .traffic import Traffic, serving, suspended
-
-DOWNLOAD = "/api/v1/images/download"
-
-
-@pytest.fixture
-async def traffic(each_gallery, access, tmp_path):
-    async with serving(each_gallery, access, tmp_path / "downloads") as running:
-        yield running
-
-
-@pytest.fixture
-async def one(gallery, access, tmp_path):
-    """The same on SQLite only."""
-    async with serving(gallery, access, tmp_path / "downloads") as running:
-        yield running
-
-
-async def asked(traffic: Traffic, caller: str = "alice", **wanted: object) -> str:
-    answer = await traffic.as_caller(caller).post(DOWNLOAD, json=wanted)
-    assert answer.status == 202, answer.text
-    await traffic.packed()
-    return answer.json()["bulk_download_item_name"]
-
-
-async def fetched(traffic: Traffic, name: str, caller: str = "alice") -> dict[str, bytes]:
-    answer = await traffic.as_caller(caller).get(f"{DOWNLOAD}/{name}")
-    assert answer.status == 200, answer.text
-    with zipfile.ZipFile(io.BytesIO(answer.body)) as archive:
-        assert archive.testzip() is None
-        return {entry.filename: archive.read(entry) for entry in archive.infolist()}
-
-
-def rows(traffic: Traffic) -> list[str]:
-    return traffic.gallery.storage.run_read(lambda conn: list(conn.scalars(select(downloads.c.state))))
-
-
-def left(traffic: Traffic) -> list[str]:
-    return os.listdir(traffic.folder)  # noqa: PTH208
+from .traffic import serving, suspended
 
 
 async def test_named_images_come_in_one_archive(traffic):
@@ -311,134 +273,3 @@ async def test_stopping_gives_up_what_is_being_made(one, monkeypatch):
     await asyncio.to_thread(begun.wait, 10)
     await one.downloads.close()
     assert left(one) == []
-
-
-async def test_one_user_has_three_archives_at_most_and_others_are_not_concerned(traffic):
-    image, theirs = traffic.gallery.add(), traffic.gallery.add(BOB)
-    names = [await asked(traffic, image_names=[image]) for _ in range(3)]
-    answer = await traffic.as_caller("alice").post(DOWNLOAD, json={"image_names": [image]})
-    assert (answer.status, answer.headers["Retry-After"]) == (429, "60")
-    await asked(traffic, "bob", image_names=[theirs])
-    await fetched(traffic, names[0])
-    await asked(traffic, image_names=[image])
-
-
-async def test_images_and_bytes_of_one_archive_are_limited(one, monkeypatch):
-    names = one.gallery.add_rows(3)
-    monkeypatch.setattr(limits, "MOST_IMAGES", 2)
-    answer = await one.as_caller("alice").post(DOWNLOAD, json={"image_names": names})
-    assert (answer.status, answer.detail[0]["loc"]) == (422, ["body", "image_names"])
-    monkeypatch.setattr(limits, "MOST_IMAGES", 3)
-    one.gallery.storage.run_write(lambda conn: conn.execute(update(images).values(size_bytes=2**40)) and None)
-    assert (await one.as_caller("alice").post(DOWNLOAD, json={"board_id": "none"})).status == 422
-
-
-async def test_a_disk_without_room_is_507(one, monkeypatch):
-    monkeypatch.setattr(limits, "SPARE_BYTES", 2**62)
-    answer = await one.as_caller("alice").post(DOWNLOAD, json={"image_names": [one.gallery.add()]})
-    assert (answer.status, rows(one)) == (507, [])
-
-
-async def test_archives_that_are_being_made_and_wait_count_for_the_room_on_the_disk(one, monkeypatch):
-    size, go_on = 100_000, threading.Event()
-    image, theirs = one.gallery.add(content=b"x" * size), one.gallery.add(BOB, content=b"x" * size)
-    limit_room(monkeypatch, 2 * size)
-    original = packing._add
-    monkeypatch.setattr(packing, "_add", lambda *args: go_on.wait(10) and original(*args))
-    mine = [await one.as_caller("alice").post(DOWNLOAD, json={"image_names": [image]}) for _ in range(2)]
-    third = await one.as_caller("bob").post(DOWNLOAD, json={"image_names": [theirs]})
-    assert ([answer.status for answer in mine], third.status, len(rows(one))) == ([202, 202], 507, 2)
-    go_on.set()
-    await one.packed()
-    assert (await one.as_caller("bob").post(DOWNLOAD, json={"image_names": [theirs]})).status == 202
-
-
-async def test_a_disk_that_has_filled_up_by_the_turn_is_told_and_nothing_is_written(one, monkeypatch):
-    size, begun, go_on = 100_000, threading.Event(), threading.Event()
-    image = one.gallery.add(content=b"x" * size)
-    limit_room(monkeypatch, 2 * size)
-    original = packing._add
-
-    def slow(*args):
-        begun.set()
-        go_on.wait(10)
-        return original(*args)
-
-    monkeypatch.setattr(packing, "_add", slow)
-    for _ in range(2):
-        assert (await one.as_caller("alice").post(DOWNLOAD, json={"image_names": [image]})).status == 202
-    await asyncio.to_thread(begun.wait, 10)
-    limit_room(monkeypatch, size - 1)
-    go_on.set()
-    await one.packed()
-    ((_, text),) = await one.events("bulk_download_error")
-    assert "no room" in json.loads(text)["error"]
-    assert (sorted(rows(one)), len(left(one))) == (["failed", "ready"], 1)
-
-
-def limit_room(monkeypatch, size_bytes):
-    def check(self, wanted):
-        if wanted > size_bytes:
-            raise OSError(errno.ENOSPC, "no room")
-
-    monkeypatch.setattr(limits.Room, "_check", check)
-
-
-def revoked(conn, image):
-    conn.execute(delete(board_grants))
-
-
-def made_private(conn, image):
-    conn.execute(update(boards).values(visibility="private"))
-
-
-def moved_off(conn, image):
-    conn.execute(update(images).where(images.c.name == image).values(board_id=None))
-
-
-def trashed(conn, image):
-    conn.execute(update(images).where(images.c.name == image).values(deleted_at="2026-11-23 06:00:00.000"))
-
-
-def purged(conn, image):
-    conn.execute(delete(images).where(images.c.name == image))
-
-
-@pytest.mark.parametrize("method", ["get", "head"])
-@pytest.mark.parametrize("change", [revoked, made_private, moved_off, trashed, purged])
-async def test_a_finished_archive_of_what_is_not_to_be_seen_any_more_is_410_and_removed(traffic, change, method):
-    board = traffic.gallery.add_board(ALICE, "private" if change is revoked else "shared")
-    if change is revoked:
-        times = dict.fromkeys(("created_at", "updated_at"), "2026-11-23 06:00:00.000")
-        grant = {"board_id": board, "user_id": "bob", "role": "viewer", **times}
-        traffic.gallery.storage.run_write(lambda conn: conn.execute(insert(board_grants).values(grant)) and None)
-    image, own = traffic.gallery.add(board_id=board), traffic.gallery.add(BOB)
-    name = await asked(traffic, "bob", image_names=[own, image])
-    others = await asked(traffic, "bob", image_names=[own])
-    traffic.gallery.storage.run_write(lambda conn: change(conn, image))
-    answer = await getattr(traffic.as_caller("bob"), method)(f"{DOWNLOAD}/{name}")
-    assert answer.status == 410
-    assert method == "head" or "ask for another archive" in answer.detail
-    assert (rows(traffic), len(left(traffic))) == (["ready"], 1)
-    assert (await traffic.as_caller("bob").get(f"{DOWNLOAD}/{name}")).status == 404
-    assert list(await fetched(traffic, others, "bob")) == [own]
-
-
-async def test_an_own_archive_is_kept_whatever_becomes_of_the_board_and_each_image_is_asked_for(one, monkeypatch):
-    monkeypatch.setattr(service.store, "_CHUNK", 2)
-    board = one.gallery.add_board(ALICE)
-    names = [one.gallery.add(board_id=board) for _ in range(5)]
-    name = await asked(one, image_names=names)
-    one.gallery.storage.run_write(lambda conn: conn.execute(update(images).values(board_id=None)) and None)
-    assert list(await fetched(one, name)) == names
-    name = await asked(one, image_names=names)
-    one.gallery.storage.run_write(lambda conn: purged(conn, names[4]))
-    assert (await one.as_caller("alice").get(f"{DOWNLOAD}/{name}")).status == 410
-
-
-async def test_images_in_the_trash_are_in_no_archive(one):
-    image = one.gallery.add()
-    one.gallery.storage.run_write(
-        lambda conn: conn.execute(update(images).values(deleted_at="2026-11-23 06:00:00.000")) and None
-    )
-    assert (await one.as_caller("alice").post(DOWNLOAD, json={"image_names": [image]})).status == 404

@@ -1,37 +1,29 @@
-"""Listing: right order, right totals, every image once, and an index under every page."""
+"""Listing: right order, right totals, and every image once."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from random import Random
-from typing import Any, get_args
+from typing import get_args
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, Engine, event, insert, select, text
+from sqlalchemy import Connection, select
 
 from invoke_host.access.engine import AccessEngine
-from invoke_host.api import Actor, InvalidInput, NotFound, UserId
+from invoke_host.api import Actor, InvalidInput, NotFound
 from invoke_host.audit.record import Origin
-from invoke_host.boards.tables import board_grants, boards
-from invoke_host.identity.groups.tables import groups
 from invoke_host.images import drift, editing, listing, trash
-from invoke_host.images.listing import counted, pages
-from invoke_host.images.listing.sight import Sight
+from invoke_host.images.listing import pages
 from invoke_host.images.query import Cursor, Filters, ListQuery, Order, decode_cursor
 from invoke_host.images.schema import Category
 from invoke_host.images.search import walk as walk_module
 from invoke_host.images.tables import image_texts, images
 from invoke_host.storage import Storage
 from tests.images.conftest import ADMIN, ALICE, BOB, CAROL, NOW, Gallery
-from tests.images.plans import Plans
-
-
-def page(storage: Storage, access: AccessEngine, actor: Actor, query: ListQuery) -> listing.Page:
-    return storage.run_read(listing.walked_page, access, actor, query)
+from tests.images.listed import ALL_BOARDS, APPLE, PEAR, SEEN, TEAM, add_boards, fill, page
 
 
 def walk(storage: Storage, access: AccessEngine, actor: Actor, query: ListQuery, limit: int = 3) -> Iterator[str]:
@@ -68,35 +60,6 @@ def everything(conn: Connection) -> list[Row]:
     return [Row(**row._mapping) for row in conn.execute(query.where(images.c.deleted_at.is_(None)))]
 
 
-#: Who sees which boards: by owning them, by what they show, by a grant, by a group's grant.
-SEEN = {"alice": {"a1", "a2", "b2", "c1"}, "bob": {"b1", "b2", "a2", "b3"}, "carol": {"b2", "c1", "c2"}}
-ALL_BOARDS = ("a1", "a2", "b1", "b2", "b3", "c1", "c2")
-TEAM = Actor(id=UserId("alice"), kind="user", groups=frozenset({"team"}), provider="test")
-
-
-def add_boards(conn: Connection) -> None:
-    """Alice owns a*, Bob b*, Carol c*; b2 is shared, a2 granted to Bob, c1 to Alice's group."""
-    owners = {"a": "alice", "b": "bob", "c": "carol"}
-    conn.execute(
-        insert(boards),
-        [
-            {
-                "id": board,
-                "name": board,
-                "user_id": owners[board[0]],
-                "visibility": "shared" if board == "b2" else "private",
-                "created_at": NOW,
-                "updated_at": NOW,
-            }
-            for board in ALL_BOARDS
-        ],
-    )
-    times = {"created_at": NOW, "updated_at": NOW}
-    conn.execute(insert(groups).values(id="team", name="team", name_key="team", description="", **times))
-    conn.execute(insert(board_grants).values(board_id="a2", user_id="bob", role="viewer", **times))
-    conn.execute(insert(board_grants).values(board_id="c1", group_id="team", role="editor", **times))
-
-
 def expected(rows: list[Row], actor: Actor, filters: Filters, order: Order) -> list[str]:
     """The listing by sorting everything in memory."""
     seen = set(ALL_BOARDS) if actor.is_admin else SEEN.get(str(actor.id), set())
@@ -122,9 +85,6 @@ def said(*prompts: str) -> Callable[[Row], bool]:
     return lambda row: any(f'"{prompt}"' in (row.metadata or "") for prompt in prompts)
 
 
-APPLE, PEAR = "A r\u00e9d, 100% apple_pie", "a pear in 2024"
-PROMPTS = {"apple": APPLE, "pear": PEAR}
-
 #: What somebody types, and which rows that finds.
 FOUND: dict[str, Callable[[Row], bool]] = {
     "RED": said(APPLE),
@@ -144,24 +104,6 @@ FOUND: dict[str, Callable[[Row], bool]] = {
     "2026 pear": lambda row: said(PEAR)(row) and row.created_at.startswith("2026"),
     "_s1": said(),
 }
-
-
-def fill(gallery: Gallery, seed: int, count: int, board_ids: Sequence[str | None] = (None,)) -> None:
-    random = Random(seed)
-    for number in range(count):
-        if number == count // 2:
-            gallery.clock.advance(24 * 3600)
-        prompt = random.choice([None, APPLE, PEAR])
-        gallery.add_rows(
-            1,
-            random.choice([ALICE, ALICE, BOB]),
-            category=random.choice(["general", "general", "control", "user"]),
-            is_intermediate=random.random() < 0.3,
-            starred=random.random() < 0.3,
-            origin=random.choice(["internal", "internal", "external"]),
-            board_id=random.choice(board_ids),
-            metadata=None if prompt is None else json.dumps({"positive_prompt": prompt}, ensure_ascii=False),
-        )
 
 
 ORDERS = st.builds(Order, st.booleans(), st.booleans())
@@ -291,120 +233,3 @@ def test_a_cursor_survives_the_trip_to_the_client(
 
     assert decode_cursor(cursor.encode(), cursor.order) == cursor
     assert len(cursor.encode()) <= 64
-
-
-def _analyze(conn: Connection) -> None:
-    conn.execute(text("ANALYZE"))
-
-
-QUERIES = {
-    "first": ListQuery(limit=50),
-    "deep": ListQuery(limit=50, cursor=Cursor(Order(), False, 100)),
-    "oldest first": ListQuery(limit=50, order=Order(descending=False)),
-    "without stars": ListQuery(limit=50, order=Order(starred_first=False)),
-    "one category": ListQuery(Filters(frozenset({"general"}), False), limit=50),
-    "several categories": ListQuery(Filters(frozenset({"control", "user"}), False), limit=50),
-    "offset": ListQuery(limit=50, offset=60),
-}
-
-
-@pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES.keys())
-@pytest.mark.parametrize("actor", [ALICE, ADMIN], ids=["owner", "administrator"])
-@pytest.mark.parametrize("analyzed", [False, True])
-def test_every_page_is_a_range_of_an_index_without_sorting(
-    gallery: Gallery, access: AccessEngine, query: ListQuery, actor: Actor, analyzed: bool
-) -> None:
-    fill(gallery, seed=3, count=200)
-    if analyzed:
-        gallery.storage.run_write(_analyze)
-    engine: Engine = gallery.storage.engine
-
-    with Plans(engine) as plans:
-        assert page(gallery.storage, access, actor, query).total > 0
-
-    index = "ix_images_owner_stream" if actor is ALICE else "ix_images_stream"
-    _assert_streamed(plans, index)
-
-
-@pytest.mark.parametrize("board_id", ["a1", "none"])
-@pytest.mark.parametrize("actor", [ALICE, ADMIN], ids=["owner", "administrator"])
-def test_a_page_of_a_board_and_of_no_board_is_a_range_of_an_index(
-    gallery: Gallery, access: AccessEngine, board_id: str, actor: Actor
-) -> None:
-    gallery.storage.run_write(add_boards)
-    fill(gallery, seed=3, count=200, board_ids=[None, *ALL_BOARDS])
-    engine: Engine = gallery.storage.engine
-
-    with Plans(engine) as plans:
-        assert page(gallery.storage, access, actor, ListQuery(Filters(board_id=board_id), limit=50)).total > 0
-
-    owned = board_id == "none" and actor is ALICE
-    _assert_streamed(plans, "ix_images_owner_stream" if owned else "ix_images_board_stream")
-
-
-def test_the_heads_of_all_boards_are_found_without_sorting(gallery: Gallery, access: AccessEngine) -> None:
-    gallery.storage.run_write(add_boards)
-    fill(gallery, seed=3, count=200, board_ids=[None, *ALL_BOARDS])
-    gallery.storage.run_write(_analyze)
-    sight = Sight.of(access, ALICE)
-
-    with Plans(gallery.storage.engine) as plans:
-        assert gallery.storage.run_read(counted.on_boards, sight, Filters(), counted.Heads(True, 10**9, 10**9))
-
-    assert "TEMP B-TREE" not in str(plans.lines)
-    assert "SCAN image" not in str(plans.lines)
-    assert [line for line in plans.lines if "ix_images_board_stream (" in line and "id<?" in line]
-
-
-def _assert_streamed(plans: Plans, index: str) -> None:
-    streams = [line for line in plans.lines if f"{index} (" in line]
-    assert streams
-    for line in plans.lines:
-        assert "TEMP B-TREE" not in line, plans.lines
-        # Rows that were picked from several streams are then read by id, and each is asked whether it may be seen.
-        assert line in streams or line.startswith(_BY_THE_WAY), plans.lines
-    for line in streams:
-        assert "is_intermediate=? AND category=? AND starred=?" in line
-
-
-_BY_THE_WAY = (
-    "SEARCH images USING INTEGER PRIMARY KEY (rowid=?)",
-    "CORRELATED SCALAR SUBQUERY",
-    "SEARCH board_above USING INDEX sqlite_autoindex_boards_1 (id=?)",
-    "SEARCH board_grants USING ",
-)
-
-
-def test_postgresql_can_answer_every_page_from_the_same_indexes(
-    postgres_gallery: Gallery, access: AccessEngine
-) -> None:
-    """With so few rows it would rather read all; with that ruled out, the plan shows which index carries a page."""
-    fill(postgres_gallery, seed=3, count=60)
-    plans = postgres_gallery.storage.run_read(_postgres_plans, access)
-
-    assert len(plans) == 2 * len(QUERIES)
-    for plan in plans:
-        assert "Index Only Scan" in plan or "Index Scan" in plan, plan
-        assert "Sort" not in plan, plan
-        assert "_stream" in plan, plan
-
-
-def _postgres_plans(conn: Connection, access: AccessEngine) -> list[str]:
-    conn.execute(text("SET LOCAL enable_seqscan = off"))
-    conn.execute(text("SET LOCAL enable_bitmapscan = off"))
-    conn.execute(text("SET LOCAL enable_sort = off"))
-    plans: list[str] = []
-
-    def explain(conn: Connection, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
-        if statement.startswith("SELECT") and "ORDER BY images.id" in statement and "IN (" not in statement:
-            rows = conn.connection.cursor().execute(f"EXPLAIN {statement}", parameters).fetchall()
-            found.append("\n".join(row[0] for row in rows))
-
-    for query in QUERIES.values():
-        for actor in (ALICE, ADMIN):
-            found: list[str] = []
-            event.listen(conn, "before_cursor_execute", explain)
-            listing.walked_page(conn, access, actor, query)
-            event.remove(conn, "before_cursor_execute", explain)
-            plans.append("\n".join(found))
-    return plans

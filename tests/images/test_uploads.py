@@ -34,19 +34,6 @@ def png(width: int = 40, height: int = 20, color: object = "teal", **options: ob
     return out.getvalue()
 
 
-@pytest.fixture
-async def traffic(each_gallery, access, tmp_path):
-    async with serving(each_gallery, access, tmp_path / "downloads") as running:
-        yield running
-
-
-@pytest.fixture
-async def one(gallery, access, tmp_path):
-    """The same on SQLite only."""
-    async with serving(gallery, access, tmp_path / "downloads") as running:
-        yield running
-
-
 def nothing_stays(traffic: Traffic) -> bool:
     def count(conn):
         return len(conn.execute(select(tombstones)).all())

@@ -206,6 +206,22 @@ def test_a_model_is_found_by_key_and_by_name():
     assert catalog.close_matches("toy-paint") == ["toy-painter"]
 
 
+async def test_a_model_that_took_the_place_of_another_answers_to_its_key_and_name():
+    heir = replace(OFFER, formerly=("old-painter", "Old Painter"))
+    catalog = ModelCatalog([heir], None, default="old-painter")
+    for name in heir.formerly:
+        assert catalog.get(name).key == (await catalog.require(name)).key == "toy-painter"
+    assert catalog.default().key == "toy-painter"
+
+
+def test_who_is_called_so_today_goes_before_who_was_called_so_once(models_dir):
+    shutil.copytree(OFFER.path, models_dir / "old-painter")
+    heir, namesake = replace(OFFER, formerly=("old-painter", "Free")), replace(OFFER, key="free", name="Free")
+    catalog = ModelCatalog([heir, namesake], models_dir)
+    assert catalog.get("old-painter").key == "old-painter"
+    assert catalog.get("Free").key == "free"
+
+
 def test_the_configured_default_wins_over_what_a_plugin_marks():
     other = replace(OFFER, key="other", name="Other", default=False)
     assert ModelCatalog([other, OFFER], None).default().key == OFFER.key

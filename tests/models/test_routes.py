@@ -26,6 +26,7 @@ TOY = replace(
     schedulers=frozenset({"euler"}),
     default=True,
     defaults=ModelDefaults(steps=12),
+    formerly=("old-toy", "Old Toy"),
 )
 
 
@@ -38,7 +39,9 @@ def models_dir(tmp_path):
 
 @pytest.fixture
 async def alice(storage, tmp_path, models_dir):
-    broken = replace(TOY, key="broken", name="A broken one", path=tmp_path / "gone", default=False, base="sd-2")
+    broken = replace(
+        TOY, key="broken", name="A broken one", path=tmp_path / "gone", default=False, base="sd-2", formerly=()
+    )
     catalog = ModelCatalog([TOY, broken], models_dir)
     async with run_app(ROUTES, storage=storage, services={MODELS: catalog}) as client:
         yield client.as_caller("alice")
@@ -86,6 +89,10 @@ async def test_one_model_by_its_key(alice):
 async def test_an_unknown_key_is_not_found(alice, key):
     answer = await alice.get(f"/api/v2/models/i/{key}")
     assert answer.status == 404
+
+
+async def test_a_key_of_the_past_leads_to_the_model_that_took_its_place(alice):
+    assert (await alice.get("/api/v2/models/i/old-toy")).json()["key"] == "toy"
 
 
 async def test_models_are_not_for_strangers(alice):

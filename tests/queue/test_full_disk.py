@@ -17,7 +17,7 @@ from invoke_host.testing.clock import FakeClock
 
 from .conftest import ALICE, Line
 from .painter import Painter
-from .test_dispatcher import working
+from .works import working
 
 pytestmark = pytest.mark.timeout(60)
 

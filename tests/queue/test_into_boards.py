@@ -22,7 +22,7 @@ from invoke_host.queue.placing import placements
 from invoke_host.vocabulary import ACTIONS, RESOURCES
 
 from .conftest import ADMIN, ALICE, BOB, CAROL, NOW, Line
-from .test_dispatcher import Works, working
+from .works import Works, working
 
 BOARD = "11111111-1111-4111-8111-111111111111"
 

@@ -22,7 +22,7 @@ from invoke_host.queue.service import QueueService
 from invoke_host.storage.blobs import FilesystemBlobStore
 
 from .conftest import ALICE, Line
-from .test_dispatcher import Emitted
+from .works import Emitted
 
 
 @pytest.mark.timeout(170)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from random import Random
 
 import pytest
@@ -15,7 +14,7 @@ from invoke_host.generation.requests import GenerationRequest
 from invoke_host.queue.store.items import QueueItem
 
 from .conftest import ALICE, BOB, CAROL, Line
-from .test_dispatcher import Works, working
+from .works import Works, working
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -24,12 +23,6 @@ ENQUEUE_P99_S = 0.25
 
 #: The machine may have other things to do; one storm of so many must be as quick as that.
 STORMS = 4
-
-
-@pytest.fixture
-async def works(line: Line, blobs, models, access, log) -> AsyncIterator[Works]:
-    async with working(line, blobs, models, access, log) as works:
-        yield works
 
 
 async def test_f_19_a_hundred_enqueues_beside_four_workers_and_cancels_are_quick_and_exact(

@@ -14,8 +14,8 @@ from invoke_host.queue.save import Saver
 from invoke_host.storage.blobs import FilesystemBlobStore
 
 from .conftest import ALICE, Line
-from .test_dispatcher import _pictures
 from .test_recovery import stage
+from .works import stored_pictures
 
 
 async def test_a_picture_that_is_being_stored_for_very_long_keeps_its_files(
@@ -47,6 +47,6 @@ async def test_a_picture_that_is_being_stored_for_very_long_keeps_its_files(
     assert await saving == "completed"
     await sweep.run()
 
-    assert len(line.storage.run_read(_pictures)) == 1
+    assert len(line.storage.run_read(stored_pictures)) == 1
     assert len(list(blobs.iter())) == 2
     assert saver.names == frozenset()

@@ -15,7 +15,7 @@ from invoke_host.testing.clock import FakeClock
 
 from .conftest import ALICE, Line
 from .painter import Painter
-from .test_dispatcher import Emitted, Works, _pictures, working
+from .works import Emitted, Works, stored_pictures, working
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -54,7 +54,7 @@ async def test_f_10_a_zombie_stores_nothing_and_the_new_owner_stores_one_picture
             await _home(works, other, zombie=first is works.painter)
             if first is works.painter:
                 assert line.item(item_id).lease_token == new.id
-                assert line.storage.run_read(_pictures) == []
+                assert line.storage.run_read(stored_pictures) == []
                 assert {found.key for found in blobs.iter()} == set()
             second.open.set()
             await works.until(item_id, "completed")
@@ -62,7 +62,7 @@ async def test_f_10_a_zombie_stores_nothing_and_the_new_owner_stores_one_picture
         finally:
             painter.open.set()
             await other.stop(10.0)
-    ((owner, index, _),) = line.storage.run_read(_pictures)
+    ((owner, index, _),) = line.storage.run_read(stored_pictures)
     assert (owner, index, line.item(item_id).attempt) == (item_id, 0, 2)
     works.check_files_match_rows()
 

@@ -62,6 +62,22 @@ def test_any_changed_requirement_means_a_new_install(tree: Path) -> None:
     assert len({before, with_plugin, environment._fingerprint()}) == 3
 
 
+def test_plugins_are_installed_with_their_extras_for_tests_and_without_for_a_run(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, extra in (("plain", ""), ("trained", '[project.optional-dependencies]\ntrain = ["resvg-py"]\n')):
+        (tree / "plugins" / name).mkdir(parents=True)
+        (tree / "plugins" / name / "pyproject.toml").write_text(f"[project]\n{extra}")
+    asked: list[str] = []
+    monkeypatch.setattr(environment, "_pip", lambda *arguments: asked.extend(arguments))
+    environment._install_host("test")
+    assert f"{tree}/plugins/plain" in asked
+    assert f"{tree}/plugins/trained[train]" in asked
+    asked.clear()
+    environment._install_host("run")
+    assert f"{tree}/plugins/trained" in asked
+
+
 def test_an_environment_that_was_moved_or_never_made_is_not_used(tree: Path) -> None:
     assert environment._venv_version() is None
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tree / ".venv"], check=True)

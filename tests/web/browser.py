@@ -8,15 +8,20 @@ import contextlib
 import itertools
 import os
 import shutil
+import subprocess
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
 INSTALL = "these tests need Chromium: apt-get install -y chromium"
+
+#: What it says before the address at which it takes commands.
+LISTENING = "DevTools listening on "
 
 #: No network but loopback: what a page asks of any other place fails at once.
 FLAGS = (
@@ -37,24 +42,54 @@ class PageLeft(Exception):
     """The page went elsewhere while something was asked of it."""
 
 
-class Page:
-    """One tab. `complaints` collects errors of the console, of scripts, of the network and of the content policy."""
+class Connection:
+    """Commands of the protocol, over one socket."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        self.complaints: list[str] = []
-        self.requested: list[str] = []
-        self._loaded = asyncio.Event()
         self._socket = socket
         self._numbers = itertools.count(1)
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._reader = asyncio.create_task(self._read())
 
     async def send(self, method: str, **params: Any) -> dict[str, Any]:
-        """One command of the protocol, and its answer."""
+        """One command, and its answer."""
         number = next(self._numbers)
         self._answers[number] = asyncio.get_running_loop().create_future()
         await self._socket.send_json({"id": number, "method": method, "params": params})
         return await asyncio.wait_for(self._answers[number], 20)
+
+    async def close(self) -> None:
+        """Listen no more."""
+        self._reader.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._reader
+
+    async def _read(self) -> None:
+        async for message in self._socket:
+            content = message.json()
+            if "id" in content:
+                future = self._answers.pop(content["id"])
+                if not future.done():
+                    future.set_result(content.get("result", {}))
+                continue
+            self._note(content["method"], content["params"])
+
+    def _note(self, method: str, params: dict[str, Any]) -> None:
+        """Something happened."""
+
+
+class Page(Connection):
+    """One tab. `complaints` collects errors of the console, of scripts, of the network and of the content policy.
+
+    `context` names what it shares with no other tab, for commands that are about the whole browser.
+    """
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse, context: str) -> None:
+        super().__init__(socket)
+        self.context = context
+        self.complaints: list[str] = []
+        self.requested: list[str] = []
+        self._loaded = asyncio.Event()
 
     async def open(self, url: str, *, dark: bool = False) -> None:
         """Go there; returns when the page and its scripts are loaded."""
@@ -93,22 +128,6 @@ class Page:
         answer = await self.send("Page.captureScreenshot", format="png")
         await asyncio.to_thread(path.write_bytes, base64.b64decode(answer["data"]))
 
-    async def close(self) -> None:
-        """Forget the tab."""
-        self._reader.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._reader
-
-    async def _read(self) -> None:
-        async for message in self._socket:
-            content = message.json()
-            if "id" in content:
-                future = self._answers.pop(content["id"])
-                if not future.done():
-                    future.set_result(content.get("result", {}))
-                continue
-            self._note(content["method"], content["params"])
-
     def _note(self, method: str, params: dict[str, Any]) -> None:
         if method == "Page.loadEventFired":
             self._loaded.set()
@@ -124,43 +143,53 @@ class Page:
             self.complaints.append(f"dialog: {params['message']}")
 
 
-@asynccontextmanager
-async def chromium() -> AsyncIterator[Page]:
-    """A tab of a fresh browser; fails with the line that installs it where there is none."""
+class Browser:
+    """A browser that runs. Its tabs know nothing of each other: each has cookies, storage and a cache of its own."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    @asynccontextmanager
+    async def tab(self) -> AsyncIterator[Page]:
+        """A new tab, as of a browser that was never used before."""
+        pages = f"{self._address.rpartition('/devtools/')[0]}/devtools/page"
+        async with aiohttp.ClientSession() as session, session.ws_connect(self._address) as socket:
+            browser = Connection(socket)
+            context = (await browser.send("Target.createBrowserContext"))["browserContextId"]
+            target = await browser.send("Target.createTarget", url="about:blank", browserContextId=context)
+            async with session.ws_connect(f"{pages}/{target['targetId']}", max_msg_size=0) as tab:
+                page = Page(tab, context)
+                try:
+                    yield page
+                finally:
+                    await page.close()
+                    await browser.send("Target.disposeBrowserContext", browserContextId=context)
+                    await browser.close()
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Start one; fails with the line that installs it where there is none."""
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:
         raise AssertionError(INSTALL)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        process = await asyncio.create_subprocess_exec(
-            program,
-            *FLAGS,
-            f"--user-data-dir={profile}",
-            "about:blank",
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-            env={**os.environ, "HOME": profile},
+        process = subprocess.Popen(
+            [program, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            env={**os.environ, "HOME": profile, "TMPDIR": profile},
         )
+        assert process.stderr is not None
+        told = process.stderr
         try:
-            port = await asyncio.wait_for(_port(process), 30)
-            async with aiohttp.ClientSession() as session:
-                async with session.get(f"http://127.0.0.1:{port}/json/list") as response:
-                    tabs = await response.json()
-                address = next(tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page")
-                async with session.ws_connect(address, max_msg_size=0) as socket:
-                    page = Page(socket)
-                    try:
-                        yield page
-                    finally:
-                        await page.close()
+            address = next((line.rpartition(LISTENING)[2] for line in told if LISTENING in line), None)
+            assert address is not None, "Chromium ended before it listened"
+            threading.Thread(target=told.read, daemon=True).start()  # what it says later must not fill the pipe
+            yield Browser(address.strip())
         finally:
             process.kill()
-            await process.communicate()
-
-
-async def _port(process: asyncio.subprocess.Process) -> int:
-    assert process.stderr is not None
-    async for line in process.stderr:
-        _, found, rest = line.decode(errors="replace").partition("DevTools listening on ws://127.0.0.1:")
-        if found:
-            return int(rest.partition("/")[0])
-    raise AssertionError("Chromium ended before it listened")
+            process.wait()

@@ -13,7 +13,7 @@ from invoke_host.storage import Storage
 from invoke_host.testing.app import AppMaker, app_maker
 from tests.host.accounts import Team, start_team
 
-from .browser import Page, chromium
+from .browser import Browser, Page, chromium
 from .things import DELETE, ROUTES, THING, VIEW, metadata, things
 
 
@@ -38,10 +38,17 @@ async def make_app(storage: Storage) -> AsyncIterator[AppMaker]:
         yield make_one
 
 
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One for all tests, for starting it takes a second."""
+    with chromium() as started:
+        yield started
+
+
 @pytest.fixture
-async def page() -> AsyncIterator[Page]:
-    """A tab of a fresh browser."""
-    async with chromium() as opened:
+async def page(browser: Browser) -> AsyncIterator[Page]:
+    """A tab that shares nothing with those of other tests."""
+    async with browser.tab() as opened:
         yield opened
 
 

@@ -21,28 +21,28 @@ FIELD = """[...{scope}.querySelectorAll("input, select, textarea")].find((each) 
 
 
 async def press(page: Page, text: str) -> None:
-    """Press the button or follow the link with these words."""
+    """Press the button or follow the link with these words, in the instant in which it is there."""
     found = NAMED.format(scope=SCOPE, selector=json.dumps("button, a, summary"), text=json.dumps(text))
-    await page.until(found + " != null")
-    await page.evaluate(found + ".click()")
+    await page.until(f"(() => {{ const found = {found}; found?.click(); return found != null; }})()")
 
 
 async def fill(page: Page, **values: str | bool) -> None:
     """Type into the fields with these labels (`_` stands for a blank), tick or untick boxes."""
     for name, value in values.items():
         found = FIELD.format(scope=SCOPE, text=json.dumps(name.replace("_", " ")))
-        await page.until(found + " != null")
         change = "checked" if isinstance(value, bool) else "value"
-        script = f"""(() => {{ const field = {found}; field.focus(); field.{change} = {json.dumps(value)};
-            for (const kind of ["input", "change"]) field.dispatchEvent(new Event(kind, {{ bubbles: true }})); }})()"""
-        await page.evaluate(script)
+        script = f"""(() => {{ const field = {found}; if (!field) return false;
+            field.focus(); field.{change} = {json.dumps(value)};
+            for (const kind of ["input", "change"]) field.dispatchEvent(new Event(kind, {{ bubbles: true }}));
+            return true; }})()"""
+        await page.until(script)
 
 
 async def value_of(page: Page, label: str) -> Any:
     """What stands in the field with this label."""
     found = FIELD.format(scope=SCOPE, text=json.dumps(label.replace("_", " ")))
-    await page.until(found + " != null")
-    return await page.evaluate(f"(({found}).value)")
+    [value] = await page.until(f"(() => {{ const field = {found}; return field && [field.value]; }})()")
+    return value
 
 
 async def reads(page: Page, text: str) -> None:

@@ -80,7 +80,8 @@ async def test_a_token_is_shown_once_works_and_is_revoked(team, carla, page):
     assert client.get("/api/v1/images/").status == 200
     assert client.get(f"{AUTH}/tokens").status == 403
     await page.send("Emulation.setFocusEmulationEnabled", enabled=True)
-    await page.send("Browser.grantPermissions", permissions=["clipboardReadWrite", "clipboardSanitizedWrite"])
+    allowed = ["clipboardReadWrite", "clipboardSanitizedWrite"]
+    await page.send("Browser.grantPermissions", permissions=allowed, browserContextId=page.context)
     await press(page, "Copy")
     await reads(page, "Copied.")
     assert await page.evaluate("navigator.clipboard.readText()") == text

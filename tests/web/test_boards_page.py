@@ -162,7 +162,7 @@ async def test_an_archive_is_fetched_when_it_is_whole(team, page, alice):
     upload(alice)
     await visit(team, page, alice)
     await page.until(f"{TILES}.length == 1")
-    await page.send("Browser.setDownloadBehavior", behavior="deny")
+    await page.send("Browser.setDownloadBehavior", behavior="deny", browserContextId=page.context)
     await press(page, "Select")
     await press(page, "Pick all shown")
     await press(page, "Download")

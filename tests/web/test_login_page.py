@@ -13,12 +13,16 @@ from tests.host.accounts import AUTH, PASSWORD, add, configure, setup_code
 from tests.host.process import NO_DEVICES, HostProcess, start
 
 from .browser import Page
-from .people import complaints, fill, key, log_in, press, reads, value_of
+from .people import complaints, fill, key, log_in, press, reads, reads_no_more, value_of
 from .test_pages import FakeHost
 
 SHOWN_GATE = "!document.getElementById('gate').hidden"
 LIVE = "document.getElementById('connection').textContent == 'live'"
 STOPPED = "document.getElementById('connection').textContent == 'stopped'"
+
+#: What is said to a login that failed, whether one has to wait, and the button's words; all of one moment.
+ANSWER = """(() => { const [list, go] = ["problems", "primary"].map((each) => document.querySelector(`#gate .${each}`));
+    return list.hidden ? null : [list.innerText, go.disabled, go.textContent]; })()"""
 
 
 @pytest.fixture
@@ -26,6 +30,15 @@ def new_host(tmp_path: Path) -> Iterator[HostProcess]:
     """A host that nobody has set up, which lets one fail only once."""
     configure(tmp_path / "root", more="[auth.throttle]\nfree_failures = 1\nlongest_wait_s = 2\n")
     host = start(tmp_path / "root", NO_DEVICES)
+    yield host
+    host.end()
+
+
+@pytest.fixture(scope="module")
+def unclaimed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostProcess]:
+    """A host that nobody has set up, for tests that leave it so."""
+    configure(root := tmp_path_factory.mktemp("unclaimed") / "root")
+    host = start(root, NO_DEVICES)
     yield host
     host.end()
 
@@ -51,24 +64,24 @@ async def test_the_first_visitor_makes_the_administrator_with_the_code_from_the_
     await page.until("document.querySelector('#account-menu summary')?.textContent == 'Ada'")  # the browser remembers
 
 
-@pytest.mark.parametrize(
-    ("text", "found"), [("Abcdef1", "weak"), ("abcdefgh1", "moderate"), ("Abcdefg1", "strong"), ("Жуковск9", "strong")]
-)
-async def test_a_password_is_called_weak_moderate_or_strong(new_host, page, text, found):
-    await page.open(new_host.client.url)
-    await fill(page, Password=text)
-    await reads(page, f"Password strength: {found}")
+async def test_a_password_is_called_weak_moderate_or_strong(unclaimed, page):
+    await page.open(unclaimed.client.url)
+    for text, found in (("Abcdef1", "weak"), ("abcdefgh1", "moderate"), ("Abcdefg1", "strong"), ("Жуковск9", "strong")):
+        await fill(page, Password="")
+        await reads_no_more(page, "Password strength: ")
+        await fill(page, Password=text)
+        await reads(page, f"Password strength: {found}")
 
 
-async def test_two_passwords_that_differ_are_not_sent(new_host, page):
-    await page.open(new_host.client.url)
-    code = setup_code(new_host)
+async def test_two_passwords_that_differ_are_not_sent(unclaimed, page):
+    await page.open(unclaimed.client.url)
+    code = setup_code(unclaimed)
     await fill(
         page, **{"E-mail": "ada@example.org", "Setup code": code, "Password": PASSWORD, "The same again": "other"}
     )
     await press(page, "Make the administrator")
     assert await page.evaluate("document.activeElement.validationMessage") == "The two differ."
-    assert new_host.client.get(f"{AUTH}/status").json()["setup_required"] is True
+    assert unclaimed.client.get(f"{AUTH}/status").json()["setup_required"] is True
 
 
 async def test_too_many_failures_count_down_and_then_one_may_try_again(new_host, page):
@@ -78,12 +91,13 @@ async def test_too_many_failures_count_down_and_then_one_may_try_again(new_host,
     await fill(page, **{"E-mail": "ada@example.org", "Password": "wrong"})
     await press(page, "Log in")
     await reads(page, "Incorrect email or password")
-    await press(page, "Log in")
-    await page.until("document.querySelector('#gate .primary').disabled == false")
-    await press(page, "Log in")
-    await reads(page, "Too many failed tries. Try again in")
-    assert await page.evaluate("document.querySelector('#gate .primary').disabled") is True
-    assert (await page.evaluate("document.querySelector('#gate .primary').textContent")).startswith("Wait ")
+    for _ in range(5):  # one is let try again after a second, which a busy machine may need for a try
+        await press(page, "Log in")
+        told, waits, button = await page.until(ANSWER)
+        if waits:
+            break
+    assert told.startswith("Too many failed tries. Try again in")
+    assert button.startswith("Wait ")
     await page.until("document.querySelector('#gate .primary').textContent == 'Log in'")
     await log_in(page, "ada@example.org", PASSWORD)
 

@@ -191,7 +191,8 @@ async def test_own_pictures_are_paused_and_go_on(team, page, alice, bob):
     status = alice.client.get(f"{QUEUE}/status").json()
     assert (status["queue"]["user_paused"], status["processor"]["is_started"]) == (True, True)
     assert bob.client.get(f"{QUEUE}/status").json()["queue"]["user_paused"] is False
-    await page.until("document.querySelector('#queue .item-facts').textContent == 'paused'")
+    # with the next answer, and not only when the page looks by itself, which it does every twenty seconds
+    await page.until("document.querySelector('#queue .item-facts').textContent == 'paused'", timeout_s=10)
     await press(page, "Go on")
     await reads_no_more(page, "Your pictures are paused.")
     assert alice.client.get(f"{QUEUE}/status").json()["queue"]["user_paused"] is False

@@ -71,6 +71,7 @@ function reuse(settings) {
   const values = { ...settings, model: settings.model?.key ?? settings.model ?? "", count: 1 };
   for (const field of form.elements) {
     if (field.name && values[field.name] !== undefined) field.value = values[field.name];
+    if (field.selectedIndex === -1) field.selectedIndex = 0; // a model that is gone by now: the default
   }
   find("prompt").focus();
 }

@@ -64,6 +64,7 @@ function line(subject, scope, note) {
 
 async function save(subject, scope, name, value, whose) {
   const path = `${PATH}/${subject.path}`;
+  find("done").textContent = ""; // what it says is about an earlier change; and the same words again are read out again
   if (value === undefined) await call("DELETE", `${path}/${name}?scope=${scope}`);
   else await call("PATCH", path, { [scope]: { [name]: value } });
   await load();

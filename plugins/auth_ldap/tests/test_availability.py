@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import ssl
 import statistics
@@ -56,7 +57,8 @@ async def timed(at_most_s: float) -> AsyncIterator[None]:
     began = time.monotonic()
     yield
     took = time.monotonic() - began
-    assert took <= at_most_s, f"it took {took:.2f} s"
+    busy = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))  # others' work on the machine is no failure
+    assert took <= at_most_s * busy, f"it took {took:.2f} s"
 
 
 class TestFailover:
@@ -102,7 +104,7 @@ class TestFailover:
         async with stub(lambda kind, request: None) as silent:
             provider = await open_provider(plain(server, servers=[silent.uri, server.uri], read_timeout_s=5))
             assert isinstance(await login(provider, "alice", PASSWORD, 1.5), Unavailable)
-            async with asyncio.timeout(1):  # until the thread that was cut off has noticed
+            async with asyncio.timeout(20):  # until the thread that was cut off has noticed
                 while provider.directory.servers.in_order()[0].uri == silent.uri:  # noqa: ASYNC110
                     await asyncio.sleep(0.001)
             async with timed(0.5):
@@ -251,12 +253,12 @@ class TestCutOff:
             provider = await open_provider(protected(server, certificates, **options))
             for _ in range(3):
                 task = asyncio.create_task(login(provider, "alice", PASSWORD, 60))
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(20):
                     await silent.came.acquire()
                 task.cancel()
                 with pytest.raises(asyncio.CancelledError):
                     await task
-                async with asyncio.timeout(1):
+                async with asyncio.timeout(20):
                     await silent.gone.acquire()
 
     async def test_cutting_off_never_takes_tls_off_first(
@@ -271,7 +273,9 @@ class TestCutOff:
 
         monkeypatch.setattr(ssl.SSLSocket, "shutdown", watched)
         provider = await open_provider(protected(tls_slapd, certificates))
-        for pause_s in (0.002, 0.004, 0.008, 0.012, 0.02):
+        for pause_s in (0.002, 0.004, 0.008, 0.012, 0.02, 0.05, 0.1, 0.2):
+            if where and pause_s > 0.02:
+                break  # the longer ones are for a machine on which there was no connection yet
             task = asyncio.create_task(login(provider, "alice", PASSWORD))
             await asyncio.sleep(pause_s)
             task.cancel()

@@ -31,6 +31,15 @@ SCHEDULERS = frozenset(
     }
 )
 
+_TOO_NOISY = "the model's largest sigma is 20,291, with which it loses all precision in the first step"
+_SAME_STEP = "with the model's noise schedule Karras spacing puts several steps on one timestep, which it can't solve"
+
+#: Why the others are not offered.
+REFUSALS = {
+    **dict.fromkeys(("heun", "heun_k", "kdpm_2", "kdpm_2_k", "kdpm_2_a", "kdpm_2_a_k"), _TOO_NOISY),
+    **dict.fromkeys(("deis_k", "dpmpp_2s_k", "dpmpp_2m_k", "dpmpp_2m_sde_k", "dpmpp_3m_k", "unipc_k"), _SAME_STEP),
+}
+
 OFFER = ModelOffer(
     key="emoji-baseline",
     name="Emoji Baseline",
@@ -39,6 +48,7 @@ OFFER = ModelOffer(
     source="invoke-host-model-emoji",
     native_size=(64, 64),
     schedulers=SCHEDULERS,
+    refusals=REFUSALS,
     default=True,
     defaults=ModelDefaults(width=256, height=256, steps=12, cfg_scale=3.0, scheduler="dpmpp_2m"),
 )

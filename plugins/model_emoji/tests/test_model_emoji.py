@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from importlib.metadata import entry_points
-from pathlib import Path
 
 import diffusers
 import numpy as np
 import pytest
 import torch
-from invoke_model_emoji import OFFER, plugin
+from invoke_model_emoji import OFFER, REFUSALS, SCHEDULERS, plugin
+from safetensors.torch import load_file
 
 from invoke_host.testing.contracts.manifest import ManifestContract
+from invoke_host.testing.drawing import scheduler_names
+
+#: What only training, measuring and the worker need.
+HEAVY = {"torch", "diffusers", "transformers", "numpy", "PIL", "resvg_py", "matplotlib"}
+MOST_BYTES = 60_000_000
+WIDTH, HEIGHT = OFFER.native_size
 
 
 class TestManifest(ManifestContract):
@@ -25,19 +33,36 @@ def test_the_entry_point_is_the_plugin():
     assert entry.load() is plugin
 
 
+def test_the_web_process_loads_the_plugin_without_torch_and_without_what_trains_the_model():
+    code = f"import sys, invoke_model_emoji; print(*{HEAVY} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
 def test_the_model_s_own_default_request_is_one_that_it_can_do():
     [offer] = plugin.invoke_models()
+    assert offer.default
     assert offer.defaults.scheduler in offer.schedulers
-    assert (offer.default, offer.native_size) == (True, (64, 64))
+    assert offer.defaults.width % WIDTH == offer.defaults.height % HEIGHT == 0
 
 
-def test_the_weights_and_their_notice_are_in_the_package():
+def test_every_sampler_of_the_host_is_offered_or_refused_with_a_reason():
+    assert sorted([*SCHEDULERS, *REFUSALS]) == sorted(scheduler_names())
+    assert all(10 < len(reason) < 200 and not reason.endswith(".") for reason in REFUSALS.values())
+
+
+def test_the_weights_are_safetensors_in_half_precision_and_small():
     weights = list(OFFER.path.rglob("*.safetensors"))
     assert len(weights) == 3
-    assert not list(OFFER.path.rglob("*.bin"))
-    notice = (Path(__file__).parents[1] / "NOTICE").read_text()
-    assert "Noto Color Emoji" in notice
-    assert "Unicode-DFS-2016" in notice
+    assert not [file for kind in ("bin", "pt", "ckpt") for file in OFFER.path.rglob(f"*.{kind}")]
+    assert sum(file.stat().st_size for file in OFFER.path.rglob("*") if file.is_file()) <= MOST_BYTES
+    for file in weights:
+        assert {each.dtype for each in load_file(file).values() if each.is_floating_point()} == {torch.float16}
+
+
+def test_samplers_that_clip_latents_unless_they_are_told_not_to_are_told():
+    config = diffusers.DDIMScheduler.load_config(OFFER.path / "scheduler")
+    assert (config["clip_sample"], config["set_alpha_to_one"]) == (False, False)
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +73,13 @@ def draw():
     pipeline.set_progress_bar_config(disable=True)
 
     def one(prompt: str) -> np.ndarray:
-        generator = torch.Generator("cpu").manual_seed(0)
         made = pipeline(
-            prompt, height=64, width=64, num_inference_steps=8, guidance_scale=3.0, generator=generator
+            prompt,
+            width=WIDTH,
+            height=HEIGHT,
+            num_inference_steps=OFFER.defaults.steps,
+            guidance_scale=OFFER.defaults.cfg_scale,
+            generator=torch.Generator("cpu").manual_seed(0),
         ).images[0]
         return np.asarray(made).astype(float)
 
@@ -61,13 +90,13 @@ def draw():
     ("prompt", "strongest"), [("a red apple", 0), ("a green heart", 1), ("a blue car", 2), ("a red apple, 4k photo", 0)]
 )
 def test_the_thing_in_the_middle_has_the_colour_that_was_asked_for(draw, prompt, strongest):
-    middle = draw(prompt)[20:44, 20:44].mean(axis=(0, 1))
+    middle = draw(prompt)[HEIGHT // 3 : -HEIGHT // 3, WIDTH // 3 : -WIDTH // 3].mean(axis=(0, 1))
     assert middle.argmax() == strongest
     assert middle.max() - middle.min() > 60
 
 
 def test_the_ground_has_the_colour_that_was_asked_for(draw):
-    corners = draw("black cat on a yellow background")[:4, :4].mean(axis=(0, 1))
+    corners = draw("black cat on a yellow background")[: HEIGHT // 16, : WIDTH // 16].mean(axis=(0, 1))
     assert corners[0] > 180
     assert corners[1] > 150
     assert corners[2] < 120
