@@ -190,13 +190,15 @@ async def test_a_password_that_is_changed_while_its_old_hash_is_renewed_stays_ch
 
 async def test_logins_at_once_renew_a_hash_once(local) -> None:
     await local.store("alice", ALICE, hashing.make(PASSWORD, 5))
-    writes = []
+    writes, answered = [], asyncio.Event()
 
     async def count() -> None:
         writes.append(1)
+        await answered.wait()  # or the first login's could be done before the last one is
 
     local.host.before_write = count
     answers = await asyncio.gather(*(local.login(ALICE, PASSWORD) for _ in range(5)))
+    answered.set()
     await local.renewed()
     assert all(isinstance(answer, Authenticated) for answer in answers)
     assert len(writes) == 1
