@@ -150,9 +150,8 @@ class Dispatcher:
                     continue
                 begun = await self._fill(room) if room else 0
                 self._claim_trouble = ""
-                if (
-                    room and not begun and not self._stopping.is_set()
-                ):  # `stop` may have set `_work` before it was cleared
+                # `stop` may have set `_work` before it was cleared
+                if room and not begun and not self._stopping.is_set():
                     await self._signal(self._work, self._poll_s)
             except StorageError as error:
                 self._claim_trouble = f"the queue can't be read: {error}"
