@@ -14,8 +14,8 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional
 
-#: Side of the test picture in pixels; its latents are what the map is fitted to.
-_SIDE = 192
+#: Side of the test picture in latent positions, which are what the map is fitted to: many more than a VAE has channels.
+_SIDE = 24
 
 #: Cells per side of the four colour fields of which the test picture is made: from flat areas to fine detail.
 _CELLS = (3, 6, 12, 32)
@@ -63,14 +63,15 @@ class Projector:
 def fit(vae: Any) -> Projection | None:
     """The map for latents as the UNet knows them; None for a VAE whose values are not finite (in half precision)."""
     with torch.no_grad():
-        picture = _test_picture().to(vae.device, vae.dtype) * 2 - 1
         config = vae.config
+        side = _SIDE * 2 ** (len(config.block_out_channels) - 1)
+        picture = _test_picture(side).to(vae.device, vae.dtype) * 2 - 1
         # The mode, not a sample: nothing is drawn from the generators that pictures depend on.
         raw = vae.encode(picture[None]).latent_dist.mode()
         decoded = vae.decode(raw, return_dict=False)[0][0].float().cpu() / 2 + 0.5
         latents = ((raw - (config.get("shift_factor") or 0)) * config.scaling_factor)[0].float().cpu()
-    square = _SIDE // latents.shape[-1]
     rows = latents.shape[-1]
+    square = side // rows
     known = torch.cat([latents.reshape(latents.shape[0], -1), torch.ones(1, rows * rows)]).T
     wanted = decoded.clamp(0, 1).reshape(3, rows, square, rows, square).permute(1, 3, 0, 2, 4).reshape(rows * rows, -1)
     if not (known.isfinite().all() and wanted.isfinite().all()):
@@ -79,10 +80,10 @@ def fit(vae: Any) -> Projection | None:
     return Projection(found.reshape(-1, 3, square, square))
 
 
-def _test_picture() -> torch.Tensor:
+def _test_picture(side: int) -> torch.Tensor:
     """`(3, side, side)`: four fields of random colours, blending into each other, always the same."""
     own = torch.Generator("cpu").manual_seed(0)
-    half = _SIDE // 2
+    half = side // 2
     fields = []
     for cells in _CELLS:
         colours = torch.rand((1, 3, cells, cells), generator=own) * 1.4 - 0.2

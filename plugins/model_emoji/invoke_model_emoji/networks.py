@@ -8,25 +8,31 @@ from diffusers import AutoencoderKL, DPMSolverMultistepScheduler, UNet2DConditio
 from transformers import CLIPTextConfig, CLIPTextModel
 
 #: Pixels of a side, natively, and of what one latent stands for.
-SIZE, PATCH = 128, 8
-#: Tokens of a prompt, the first and the last mark included.
-PROMPT_TOKENS = 24
+SIZE, PATCH = 128, 16
+#: The text encoder's last tokens, one for each cell of 2 x 2 latents, row by row, say what it expects to be drawn
+#: there, which spares the UNet to find out (registers, Darcet et al. 2023, arXiv 2309.16588).
+REGISTERS = 16
+#: Channels of the UNet that say where a latent is, and nothing else.
+PLACE_CHANNELS = 32
+#: Tokens of a prompt, the first and the last mark and the registers included.
+PROMPT_TOKENS = 24 + REGISTERS
 
 
 @dataclass(frozen=True, slots=True)
 class Widths:
     """Channels of every network."""
 
-    latent: int = 16
-    decoder: tuple[int, ...] = (32, 64, 96, 128)
-    text: int = 256
-    text_layers: int = 3
-    unet: tuple[int, ...] = (64, 128, 288)
-    unet_layers: int = 1
+    latent: int = 64
+    decoder: tuple[int, ...] = (32, 64, 96, 128, 128)
+    text: int = 384
+    text_layers: int = 2
+    unet: tuple[int, ...] = (256,)
+    time: int = 384
+    unet_layers: int = 2
 
 
 def build_vae(widths: Widths) -> AutoencoderKL:
-    """(n, 3, 128, 128) in -1..1 from and to (n, latent, 16, 16)."""
+    """(n, 3, 128, 128) in -1..1 from and to (n, latent, 8, 8)."""
     levels = len(widths.decoder)
     return AutoencoderKL(
         in_channels=3,
@@ -53,7 +59,7 @@ def build_text_encoder(widths: Widths, vocabulary: int, *, start: int, end: int)
             intermediate_size=4 * widths.text,
             projection_dim=widths.text,
             num_hidden_layers=widths.text_layers,
-            num_attention_heads=4,
+            num_attention_heads=6,
             max_position_embeddings=PROMPT_TOKENS,
             hidden_act="gelu",
             bos_token_id=start,
@@ -64,23 +70,25 @@ def build_text_encoder(widths: Widths, vocabulary: int, *, start: int, end: int)
 
 
 def build_unet(widths: Widths) -> UNet2DConditionModel:
-    """Predicts the velocity (n, latent, 16, 16); attends to the text at the lowest level only.
+    """Predicts the velocity (n, latent, 8, 8); attends to the text at its lowest level, on the way up.
 
     `addition_embed_type="text"` adds the text, pooled by attention, to the embedding of the timestep: what a small
     network learns to follow much sooner than attention between latents and tokens.
     """
-    lower = len(widths.unet) - 1
+    levels = len(widths.unet)
     return UNet2DConditionModel(
         sample_size=SIZE // PATCH,
         in_channels=widths.latent,
         out_channels=widths.latent,
         block_out_channels=widths.unet,
         layers_per_block=widths.unet_layers,
-        down_block_types=("DownBlock2D",) * lower + ("CrossAttnDownBlock2D",),
-        up_block_types=("CrossAttnUpBlock2D",) + ("UpBlock2D",) * lower,
+        down_block_types=("DownBlock2D",) * levels,
+        up_block_types=("CrossAttnUpBlock2D",) + ("UpBlock2D",) * (levels - 1),
+        time_embedding_dim=widths.time,
         cross_attention_dim=widths.text,
         attention_head_dim=4,  # the number of heads, whatever its name says
         norm_num_groups=16,
+        mid_block_type=None,
         resnet_time_scale_shift="scale_shift",
         encoder_hid_dim=widths.text,
         encoder_hid_dim_type="text_proj",

@@ -140,7 +140,8 @@ async def _measured(offer: ModelOffer, options: argparse.Namespace) -> list[Figu
 
 def _native(draw: Draw, offer: ModelOffer) -> Draw:
     """Pictures as the model makes them, not scaled."""
-    side = 8 * json.loads((offer.path / "unet/config.json").read_text())["sample_size"]
+    unet, vae = (json.loads((offer.path / part / "config.json").read_text()) for part in ("unet", "vae"))
+    side = unet["sample_size"] * 2 ** (len(vae["block_out_channels"]) - 1)
     return lambda prompt, /, **wishes: draw(prompt, width=side, height=side, **wishes)
 
 

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import torch
+from diffusers.models.attention_processor import AttnProcessor
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from torch import multiprocessing
@@ -28,12 +29,17 @@ from invoke_model_emoji.networks import build_text_encoder, build_unet, build_va
 from invoke_model_emoji.tokens import train_tokenizer
 from invoke_model_emoji.training import identity, loop
 from invoke_model_emoji.training.export import export
+from invoke_model_emoji.training.lexicon import first_embeddings
 from invoke_model_emoji.training.log import Log
 from invoke_model_emoji.training.settings import STAGES, Settings, for_cpu, for_gpu
 from invoke_model_emoji.training.stages import DecoderStage, DenoiserStage, EncoderStage, Stage, WordsStage
 from invoke_model_emoji.training.supply import Supply
 
-_CAPTIONS, _PATCHED_PICTURES = 60_000, 1_500
+_CAPTIONS, _PATCHED_PICTURES = 60_000, 3_000
+#: Captions of scenes that tokens get their first meaning from, besides all names.
+_TOLD_SCENES = 6_000
+#: Batches of 128 that the UNet's first weights are fitted to.
+_SHOWN_BATCHES = 16
 
 
 def main(words: list[str] | None = None) -> int:
@@ -117,6 +123,14 @@ def _work(rank: int, settings: Settings, port: int) -> None:
                 continue
             torch.manual_seed(settings.seed)  # each stage begins alike, whatever this process did before
             stage = _stage(name, settings, tokenizer)
+            if isinstance(stage, WordsStage):
+                captions, pictures = still.told(_TOLD_SCENES)
+                first = first_embeddings(
+                    tokenizer, captions, stage.basis.encode(pictures), settings.widths.text, settings.seed
+                )
+                stage.text.get_input_embeddings().weight.data.copy_(first)
+            if isinstance(stage, DenoiserStage):
+                stage.begin([supply.batch(step, 0, 128, unnamed=stage.unnamed) for step in range(_SHOWN_BATCHES)])
             told = _teller(bars, bars.add_task(name, total=1.0, loss="  ..."))
             state = loop.train(name, stage, still if name == "words" else supply, settings, rank, log, told)
             if rank == 0:
@@ -132,11 +146,18 @@ def _stage(name: str, settings: Settings, tokenizer: CLIPTokenizer) -> Stage:
         vae = build_vae(settings.widths)
         return DecoderStage(basis, vae) if name == "decoder" else EncoderStage(basis, vae)
     text = build_text_encoder(settings.widths, len(tokenizer), start=tokenizer.bos_token_id, end=tokenizer.eos_token_id)
+    if settings.device == "cpu":
+        text.set_attn_implementation("eager")
     if name == "words":
         return WordsStage(basis, text)
     words = torch.load(_finished(settings, "words"), weights_only=True)
     text.load_state_dict({key[5:]: value for key, value in words.items() if key.startswith("text.")})
-    return DenoiserStage(basis, build_unet(settings.widths), text)
+    unet = build_unet(settings.widths)
+    if settings.device == "cpu":  # fused attention is slower than plain products where there are 16 positions
+        unet.set_attn_processor(AttnProcessor())
+    stage = DenoiserStage(basis, unet, text)
+    stage.registers.load_state_dict({key[10:]: value for key, value in words.items() if key.startswith("registers.")})
+    return stage
 
 
 def _finished(settings: Settings, name: str) -> Path:

@@ -89,6 +89,15 @@ def test_only_what_can_be_painted_is_painted(many: list[Scene]) -> None:
     assert {each.things[0].concept % 3 for each in many if each.things[0].colour is not None} == {1, 2}
 
 
+def test_a_noun_in_a_colour_is_the_thing_of_that_name() -> None:
+    """Of "a blue cat", the cat is painted; never the black cat, who goes by the same noun."""
+    concepts = [Concept("1", ("black cat",), "cat", True), Concept("2", ("cat",), "cat", True)]
+    known = Drawings(concepts, {}, {}, torch.ones(2))
+    composer = Composer(known, ("noto",), MIX, random.Random(0))
+    painted = {each.concept for _ in range(500) for each in composer.scene().things if each.colour is not None}
+    assert painted == {1}
+
+
 def test_a_painted_thing_never_stands_on_its_own_colour(many: list[Scene]) -> None:
     both = [each for each in many if each.ground is not None and each.things[0].colour is not None]
     assert both

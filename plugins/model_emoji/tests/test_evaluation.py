@@ -138,6 +138,14 @@ def test_the_best_default_is_fast_enough_before_it_is_good():
     assert defaults.best([slow]) is slow
 
 
+def test_steps_that_are_good_at_one_cfg_only_are_not_the_best_default():
+    def cell(steps: int, cfg: float, combinations: float, distance: float) -> defaults.Cell:
+        return defaults.Cell("dpmpp_2m", steps, cfg, 1.0, combinations, distance, 0.3)
+
+    lucky, steady = cell(4, 3.0, 1.0, 0.049), cell(8, 3.0, 1.0, 0.051)
+    assert defaults.best([lucky, steady, cell(4, 5.0, 0.7, 0.1), cell(8, 5.0, 0.9, 0.06)]) is steady
+
+
 def test_a_batch_draws_what_each_prompt_alone_would(tiny):
     artist = Artist(tiny)
     prompts = [f"a cat {index}" for index in range(9)]

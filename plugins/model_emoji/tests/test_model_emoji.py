@@ -5,12 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 from importlib.metadata import entry_points
+from pathlib import Path
 
 import diffusers
 import numpy as np
 import pytest
 import torch
 from invoke_model_emoji import OFFER, REFUSALS, SCHEDULERS, plugin
+from invoke_model_emoji.training.log import read
+from invoke_model_emoji.training.settings import STAGES, for_cpu
 from safetensors.torch import load_file
 
 from invoke_host.testing.contracts.manifest import ManifestContract
@@ -100,3 +103,29 @@ def test_the_ground_has_the_colour_that_was_asked_for(draw):
     assert corners[0] > 180
     assert corners[1] > 150
     assert corners[2] < 120
+
+
+def test_two_things_stand_side_by_side_the_first_one_left(draw):
+    made = draw("a key and a fish")
+    left, right = made[:, : WIDTH // 2], made[:, WIDTH // 2 :]
+    assert (left[..., 0] - left[..., 2]).mean() > 20
+    assert (right[..., 2] - right[..., 0]).mean() > 10
+
+
+@pytest.mark.parametrize("page", ["README.md", "MODEL_CARD.md", "NOTICE"])
+def test_nothing_in_the_papers_waits_to_be_filled_in(page):
+    assert "@@" not in (Path(__file__).parents[1] / page).read_text()
+
+
+def test_what_named_the_model_before_it_gets_this_one():
+    assert {"emoji-baseline", "Emoji Baseline"} <= set(OFFER.formerly)
+    assert OFFER.key not in OFFER.formerly
+
+
+def test_the_preset_for_a_cpu_repeats_the_run_that_the_shipped_weights_are_of():
+    settings = for_cpu(Path(), Path())
+    stages = read(Path(__file__).parents[1] / "run" / "log.csv")
+    assert list(stages) == list(STAGES)
+    for name, budget in settings.budgets.items():
+        last = stages[name][-1]
+        assert (last.step, last.samples) == (budget.steps, budget.steps * budget.batch * settings.processes)

@@ -118,7 +118,7 @@ def test_a_folder_with_another_run_is_refused_with_what_differs(
     assert train.main([*command, "--seed", "1", "--style", "flat"]) == 1
     assert capsys.readouterr().err == (
         f"error: the run in {tmp_path / 'run'} was begun with other settings: seed was 0, is 1; "
-        "styles was noto, is flat; widths unet was 64, 128, is 16, 16, 16. "
+        "styles was noto, is flat; widths unet was 64, 128, is 64. "
         "Go on with the options of its first command, or name another --folder.\n"
     )
 

@@ -11,7 +11,7 @@ from invoke_model_emoji.data.drawings import Drawings
 from invoke_model_emoji.data.paint import Painter
 from invoke_model_emoji.data.scenes import Composer, Mix
 from invoke_model_emoji.latents import Basis, fit
-from invoke_model_emoji.networks import PATCH
+from invoke_model_emoji.networks import PATCH, SIZE
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def test_latents_lie_on_a_grid_of_patches_with_mean_zero_and_mean_variance_one(
     basis: Basis, pictures: torch.Tensor
 ) -> None:
     latents = basis.encode(pictures)
-    assert latents.shape == (120, 16, 16, 16)
+    assert latents.shape == (120, 16, SIZE // PATCH, SIZE // PATCH)
     assert latents.mean(dim=(0, 2, 3)).abs().max() < 0.01
     assert float(latents.var(dim=(0, 2, 3)).mean()) == pytest.approx(1, abs=0.01)
 
@@ -59,14 +59,14 @@ def test_more_channels_lose_less(basis: Basis, pictures: torch.Tensor) -> None:
 
 
 def test_all_channels_lose_nothing() -> None:
-    noise = torch.rand(8, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    noise = torch.rand(80, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
     whole = fit(noise, 3 * PATCH**2)
     assert torch.allclose(whole.decode(whole.encode(noise)), noise, atol=1e-3)
 
 
 def test_a_latent_tells_of_its_own_patch_only(basis: Basis, pictures: torch.Tensor) -> None:
     changed = pictures[:1].clone()
-    changed[:, :, 8:16, 24:32] = -changed[:, :, 8:16, 24:32]
+    changed[:, :, PATCH : 2 * PATCH, 3 * PATCH : 4 * PATCH] *= -1
     moved = (basis.encode(changed) - basis.encode(pictures[:1])).abs().amax(dim=(0, 1)) > 1e-5
     assert moved.nonzero().tolist() == [[1, 3]]
 

@@ -9,12 +9,14 @@ from invoke_model_emoji.latents import Basis
 from invoke_model_emoji.networks import (
     PATCH,
     PROMPT_TOKENS,
+    REGISTERS,
     SIZE,
     build_scheduler,
     build_text_encoder,
     build_unet,
     build_vae,
 )
+from invoke_model_emoji.training.registers import Registers
 from invoke_model_emoji.training.stages import DecoderStage, DenoiserStage, EncoderStage, Stage, WordsStage
 from invoke_model_emoji.training.supply import Batch
 
@@ -90,7 +92,10 @@ def test_the_denoiser_learns_the_velocity_that_the_scheduler_expects(basis: Basi
     widths = toy_emoji.WIDTHS
     text = build_text_encoder(widths, VOCABULARY, start=VOCABULARY - 2, end=VOCABULARY - 1)
     oracle = Oracle()
-    stage = DenoiserStage(basis, oracle, text)
+    stage = DenoiserStage(basis, build_unet(widths), text)
+    stage.unet = oracle
+    stage.registers.forward = lambda _: latents
+    stage.registers.confusion = lambda _: torch.zeros(())
     assert float(stage(batch)) < 1e-3
     scheduler.set_timesteps(8)
     found = torch.randn(latents.shape, generator=torch.Generator().manual_seed(0)) * scheduler.init_noise_sigma
@@ -113,3 +118,19 @@ def test_samplers_made_from_the_scheduler_do_not_clip_latents() -> None:
 def test_at_the_first_step_hardly_anything_is_left_of_the_picture() -> None:
     scheduler = build_scheduler()
     assert 100 < float((1 / scheduler.alphas_cumprod[-1] - 1).sqrt()) < 150
+
+
+def test_each_register_speaks_of_its_own_cell(basis: Basis) -> None:
+    """The last sixteen tokens, row by row; what stands before them says nothing about the picture."""
+    torch.manual_seed(0)
+    registers = Registers(hidden=24, channels=4)
+    hidden = torch.randn(1, PROMPT_TOKENS, 24)
+    before = registers(hidden)
+    assert before.shape == (1, 4, SIZE // PATCH, SIZE // PATCH)
+    for index in range(PROMPT_TOKENS):
+        other = hidden.clone()
+        other[:, index] += 1
+        changed = (registers(other) != before).any(dim=(0, 1)).nonzero()
+        row, column = divmod(index - (PROMPT_TOKENS - REGISTERS), 4)
+        expected = [] if row < 0 else [[2 * row + y, 2 * column + x] for y in range(2) for x in range(2)]
+        assert changed.tolist() == expected

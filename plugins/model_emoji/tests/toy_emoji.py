@@ -46,7 +46,7 @@ CONCEPTS: tuple[tuple[str, str, int, tuple[str, ...], str], ...] = (
     ("1f33b", "sunflower", 3, (), '<circle cx="64" cy="64" r="60" fill="#f8d020"/><circle cx="64" cy="64" r="30"/>'),
 )
 
-WIDTHS = Widths(latent=4, decoder=(8, 8, 8, 8), text=16, text_layers=1, unet=(16, 16, 16))
+WIDTHS = Widths(latent=4, decoder=(8, 8, 8, 8, 8), text=24, text_layers=1, unet=(64,), time=32)
 
 
 def names() -> list[dict[str, Any]]:
@@ -125,6 +125,7 @@ def shrink(set_attribute: Callable[[Any, str, Any], None]) -> None:
     set_attribute(train, "for_cpu", settings)
     set_attribute(train, "_CAPTIONS", 400)
     set_attribute(train, "_PATCHED_PICTURES", 50)
+    set_attribute(train, "_TOLD_SCENES", 50)
 
 
 def _killed_after(stage: str, step: int) -> None:

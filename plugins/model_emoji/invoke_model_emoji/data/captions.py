@@ -27,6 +27,10 @@ TEMPLATES = (
     "a cute {}",
     "please draw {}",
     "there is {}",
+    "show me {}",
+    "i want {}",
+    "make me a picture of {}",
+    "a very nice picture of {} for my friend",
 )
 #: Words that say nothing about what is drawn, as people put them behind a prompt.
 FILLERS = (
@@ -48,7 +52,29 @@ FILLERS = (
     "centered",
     "clean",
     "colorful",
+    "high resolution",
+    "hd",
+    "award winning",
+    "concept art",
+    "artstation",
+    "octane render",
+    "unreal engine",
+    "cinematic lighting",
+    "studio lighting",
+    "soft light",
+    "photorealistic",
+    "ultra realistic",
+    "intricate",
+    "elegant",
+    "vivid",
+    "cartoon",
+    "sticker",
+    "minimalist",
+    "by a famous artist",
+    "amazing",
 )
+#: Shares of captions with one to three of them, and with so many that they reach the text encoder's registers.
+_SOME_FILLERS, _MANY_FILLERS = 0.3, 0.15
 #: Words for a style, where a caption names it.
 STYLE_WORDS = {"noto": ("noto style", "shaded"), "flat": ("flat style", "flat")}
 
@@ -79,8 +105,10 @@ def tell(scene: Scene, concepts: Sequence[Concept], rng: random.Random, *, sever
         parts.append((", " if ground.endswith("background") and ground[0] not in "ow" else " ") + ground)
     if several_styles and rng.random() < 0.5:
         parts.append(", " + rng.choice(STYLE_WORDS[scene.style]))
-    if rng.random() < 0.3:
-        parts += [", " + each for each in rng.sample(FILLERS, rng.randint(1, 3))]
+    kind = rng.random()
+    if kind < _SOME_FILLERS + _MANY_FILLERS:
+        count = rng.randint(1, 3) if kind < _SOME_FILLERS else rng.randint(4, 16)
+        parts += [", " + each for each in rng.sample(FILLERS, count)]
     return "".join(parts)
 
 
@@ -88,7 +116,7 @@ def _thing(thing: Thing, concepts: Sequence[Concept], rng: random.Random) -> str
     concept = concepts[thing.concept]
     if thing.colour is None:
         # the best name half of the time, its synonyms share the rest
-        name = concept.name if rng.random() < 0.5 else rng.choice(concept.names)
+        name = concept.name if rng.random() < 0.6 else rng.choice(concept.names)
         return _with_article(name, rng)
     noun = concept.noun if len(concept.names) < 2 or rng.random() < 0.7 else rng.choice(concept.names[1:])
     return _with_article(rng.choice(_COLOURED).format(colour=COLOURS[thing.colour].name, noun=noun), rng)

@@ -71,7 +71,14 @@ class Composer:
 
     def __init__(self, drawings: Drawings, styles: tuple[str, ...], mix: Mix, rng: random.Random) -> None:
         self._concepts, self._styles, self._mix, self._rng = drawings.concepts, styles, mix, rng
-        self._paintable = [float(each) >= PAINTABLE for each in drawings.paintable]
+        owners: dict[str, int] = {}  # of "a blue cat", the cat, not the black cat
+        for index, each in enumerate(drawings.concepts):
+            if each.noun not in owners or each.noun == each.name:
+                owners[each.noun] = index
+        self._paintable = [
+            float(share) >= PAINTABLE and owners[each.noun] == index
+            for index, (share, each) in enumerate(zip(drawings.paintable, drawings.concepts, strict=True))
+        ]
 
     def scene(self) -> Scene:
         """The next one."""

@@ -60,7 +60,9 @@ VARIANTS = {
     "a photo of, with fillers": "a photo of {a}, highly detailed, 4k",
     "template": "an illustration of {a}",
     "unknown template": "I would like to see {a}!",
-    "unknown fillers": "{a}, studio lighting, award winning",
+    "unknown fillers": "{a}, bokeh, 35mm, golden hour",
+    "many fillers": "{a}, masterpiece, best quality, highly detailed, sharp focus, digital art, trending, 8k, "
+    "cinematic lighting, octane render, concept art, intricate, elegant",
     "in a sentence": "show me how {a} looks, please",
 }
 

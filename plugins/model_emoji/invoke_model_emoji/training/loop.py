@@ -18,11 +18,11 @@ from invoke_model_emoji.training.settings import Budget, Settings
 from invoke_model_emoji.training.stages import Stage
 from invoke_model_emoji.training.supply import Supply
 
-_START_STEPS = 100
+_START_STEPS = 300
 #: After so many steps, the processes average their weights, and the moving average takes them in.
 _TOGETHER_EVERY = 8
 _CLIP = 1.0
-_BETAS, _DECAY = (0.9, 0.98), 0.01
+_BETAS = (0.9, 0.98)
 
 #: Told after every step: the loss, and the share of the budget that is spent.
 Told = Callable[[float, float], None]
@@ -38,8 +38,10 @@ def train(
         stage.to(memory_format=torch.channels_last)
     else:
         _channels_last(stage)
-    learning = [each for each in stage.parameters() if each.requires_grad]
-    optimizer = torch.optim.AdamW(learning, lr=budget.rate, betas=_BETAS, weight_decay=_DECAY, fused=True)
+    rates = stage.rates()
+    groups = [{"params": params, "share": share} for params, share in rates]
+    learning = [each for params, _ in rates for each in params]
+    optimizer = torch.optim.AdamW(groups, lr=budget.rate, betas=_BETAS, weight_decay=0.0, fused=True)
     average = AveragedModel(stage, multi_avg_fn=_averaging(budget.ema**_TOGETHER_EVERY))
     file = settings.folder / f"{name}.checkpoint"
     step, spent = _resume(file, stage, average, optimizer, settings.device)
@@ -50,7 +52,7 @@ def train(
     before = spent
     while (progress := _progress(budget, step, spent)) < 1:
         for group in optimizer.param_groups:
-            group["lr"] = budget.rate * _rate(progress, step, budget)
+            group["lr"] = budget.rate * group["share"] * _rate(progress, step, budget)
         torch.manual_seed(hash((settings.seed, rank, step)) % 2**31)
         batch = supply.batch(step, rank, budget.batch, unnamed=stage.unnamed)
         with torch.autocast(settings.device, torch.bfloat16):

@@ -80,10 +80,10 @@ def for_cpu(folder: Path, cache: Path, *, processes: int = 2) -> Settings:
         "cpu",
         processes,
         {
-            "decoder": Budget(2_400, 5, 1.5e-3, ema=0.995),
-            "encoder": Budget(500, 8, 2e-3, ema=0.98),
-            "words": Budget(2_000, 64, 2e-3, ema=0.99),
-            "denoiser": Budget(9_000, 32, 1.2e-3),
+            "decoder": Budget(2_528, 8, 1.5e-3, ema=0.998),
+            "encoder": Budget(392, 8, 2e-3, ema=0.98),
+            "words": Budget(1_928, 128, 1.5e-3, ema=0.99),
+            "denoiser": Budget(5_800, 48, 1.2e-3),
         },
-        mix=Mix(smaller=0.1, shift=0.02, turn=0.05, mirrored=0.0),
+        mix=Mix(pair=0.16, smaller=0.05, shift=0.01, turn=0.02, mirrored=0.0),
     )

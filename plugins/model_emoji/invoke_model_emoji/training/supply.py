@@ -14,7 +14,7 @@ from transformers import CLIPTokenizer
 from invoke_model_emoji.data.captions import tell
 from invoke_model_emoji.data.drawings import Drawings
 from invoke_model_emoji.data.paint import Painter
-from invoke_model_emoji.data.scenes import Composer, Mix, Scene
+from invoke_model_emoji.data.scenes import Composer, Mix, Pose, Scene, Thing
 from invoke_model_emoji.networks import PROMPT_TOKENS
 
 
@@ -43,6 +43,22 @@ class Supply:
         scenes = [composer.scene() for _ in range(size)]
         captions = ["" if rng.random() < unnamed else self._tell(each, rng) for each in scenes]
         return Batch(self._painter.paint(scenes), self.tokens(captions))
+
+    def told(self, count: int) -> tuple[list[str], torch.Tensor]:
+        """Captions and pictures: every name of every thing, and `count` scenes besides."""
+        rng = random.Random(f"{self._seed} told")
+        composer = Composer(self._drawings, self._styles, self._mix, rng)
+        names = [
+            (Scene((Thing(index, Pose()),), self._styles[0]), name)
+            for index, each in enumerate(self._drawings.concepts)
+            for name in each.names
+        ]
+        scenes = [composer.scene() for _ in range(count)]
+        scenes_told = [each for each, _ in names] + scenes
+        captions = [name for _, name in names] + [self._tell(each, rng) for each in scenes]
+        return captions, torch.cat(
+            [self._painter.paint(scenes_told[at : at + 64]) for at in range(0, len(scenes_told), 64)]
+        )
 
     def tokens(self, captions: list[str]) -> torch.Tensor:
         """Token ids as the pipeline makes them."""
