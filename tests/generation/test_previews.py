@@ -69,21 +69,17 @@ def pixels(preview: JobPreview) -> np.ndarray:
 def test_a_watched_picture_is_bitwise_the_same_and_its_last_preview_looks_like_it(
     model, make_job, at_every_step, scheduler
 ):
-    job = make_job("a blue whale", scheduler=scheduler, steps=6)
+    job = make_job("a blue whale", scheduler=scheduler, steps=12)  # with fewer some samplers don't get far enough
     alone = picture(job, model)
     made, seen = watched(job, model)
     assert np.array_equal(made, alone)
-    assert list(seen) == [1, 2, 3, 4, 5, 6]
+    assert list(seen) == list(range(1, 13))
     assert all(seen.values())
-    last = pixels(seen[6])
+    last = pixels(seen[12])
     assert last.shape == made.shape
-    # Of 255. The steps of PLMS mix several guesses, and some ancestral ones are wide when there are few, so the last
-    # guess is not the picture.
-    assert np.abs(last - made).mean() < (45 if scheduler in {"pndm", "kdpm_2_a_k"} else 20)
-    # It is the finished picture that is guessed: noise would be 85 away until the end. Some samplers need more than six
-    # steps to come as near to it as the guess of their third one, so all are held against one that does not.
-    good = picture(make_job("a blue whale", scheduler="euler", steps=6), model)
-    assert np.abs(pixels(seen[3]) - good).mean() < 60
+    assert np.abs(last - made).mean() < 25  # of 255
+    # It is the finished picture that is guessed: noise would be 85 away until the end.
+    assert np.abs(pixels(seen[6]) - made).mean() < 60
 
 
 def test_previews_are_shown_at_the_size_that_was_asked_for(model, make_job, at_every_step):

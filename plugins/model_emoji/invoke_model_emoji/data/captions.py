@@ -115,7 +115,7 @@ def tell(scene: Scene, concepts: Sequence[Concept], rng: random.Random, *, sever
 def _thing(thing: Thing, concepts: Sequence[Concept], rng: random.Random) -> str:
     concept = concepts[thing.concept]
     if thing.colour is None:
-        # the best name half of the time, its synonyms share the rest
+        # the best name most of the time, its synonyms share the rest
         name = concept.name if rng.random() < 0.6 else rng.choice(concept.names)
         return _with_article(name, rng)
     noun = concept.noun if len(concept.names) < 2 or rng.random() < 0.7 else rng.choice(concept.names[1:])
