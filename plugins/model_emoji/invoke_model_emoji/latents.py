@@ -1,4 +1,4 @@
-"""The latents: principal components of 8 x 8 patches, fixed before anything is trained.
+"""The latents: principal components of 16 x 16 patches, fixed before anything is trained.
 
 A learned encoder of a variational autoencoder needs far more compute than the rest of this model together; the
 components of patches can be had in seconds, and every latent lies over the pixels it stands for. Only the decoder is

@@ -122,7 +122,7 @@ def _work(rank: int, settings: Settings, port: int) -> None:
             if _finished(settings, name).exists():
                 continue
             torch.manual_seed(settings.seed)  # each stage begins alike, whatever this process did before
-            stage = _stage(name, settings, tokenizer)
+            stage = _stage(name, settings, tokenizer).to(settings.device)
             if isinstance(stage, WordsStage):
                 captions, pictures = still.told(_TOLD_SCENES)
                 first = first_embeddings(
@@ -153,7 +153,7 @@ def _stage(name: str, settings: Settings, tokenizer: CLIPTokenizer) -> Stage:
     words = torch.load(_finished(settings, "words"), weights_only=True)
     text.load_state_dict({key[5:]: value for key, value in words.items() if key.startswith("text.")})
     unet = build_unet(settings.widths)
-    if settings.device == "cpu":  # fused attention is slower than plain products where there are 16 positions
+    if settings.device == "cpu":  # fused attention is slower than plain products where there are so few positions
         unet.set_attn_processor(AttnProcessor())
     stage = DenoiserStage(basis, unet, text)
     stage.registers.load_state_dict({key[10:]: value for key, value in words.items() if key.startswith("registers.")})

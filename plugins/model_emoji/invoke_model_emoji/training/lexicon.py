@@ -24,7 +24,7 @@ def first_embeddings(
     counts = torch.zeros(len(captions), len(tokenizer))
     for row, ids in enumerate(tokenizer(list(captions), add_special_tokens=False, truncation=True).input_ids):
         counts[row].index_add_(0, torch.tensor(ids, dtype=torch.long), torch.ones(len(ids)))
-    pictures = latents.flatten(1)
+    pictures = latents.flatten(1).cpu()
     pictures = pictures - pictures.mean(0)
     normal = counts.T @ counts + _RIDGE * torch.eye(len(tokenizer))
     meanings = torch.linalg.solve(normal, counts.T @ pictures)

@@ -33,7 +33,6 @@ def train(
 ) -> dict[str, torch.Tensor]:
     """Train the stage to the end of its budget, from its last checkpoint if any; returns its averaged state."""
     budget = settings.budgets[name]
-    stage.to(settings.device)
     if settings.device == "cuda":
         stage.to(memory_format=torch.channels_last)
     else:

@@ -55,7 +55,7 @@ class Settings:
 
 
 def for_gpu(folder: Path, cache: Path) -> Settings:
-    """One GPU, about 25 minutes: large batches, both styles."""
+    """Meant for 25 minutes of one large GPU, which nobody has tried yet: large batches, both styles."""
     return Settings(
         folder,
         cache,
